@@ -1,0 +1,68 @@
+# The two commands: `make demo` and `make test`. Both set up .venv themselves.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup demo test lint types imports protos-check deploy-check pytest format protos bench-word2vec bench-recall clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: $(READY) ## Make .venv with everything; quick when nothing changed
+
+# torch first and alone: the choice of its build (CPU or CUDA) is the machine's.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Vecinity needs Python 3.11 or newer"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[server,minilm,dev]'
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	$(PIP) --editable '.[server,minilm,dev,bench]'
+	@touch $@
+
+demo: $(READY) ## The whole road once: corpus, training, index, server, questions
+	$(BIN)/vecinity demo --data-dir demo-data
+
+test: lint types imports protos-check deploy-check pytest ## Everything CI runs
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+protos-check: $(READY)
+	$(BIN)/buf lint
+	$(BIN)/python protos/generate.py --check
+
+deploy-check: $(READY)
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+pytest: $(READY)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+protos: $(READY) ## Generate code from the protos
+	$(BIN)/python protos/generate.py
+
+bench-word2vec: $(BENCH_READY) ## word2vec against gensim, on ../shared/data
+	$(BIN)/python tests/benchmarks/bench_word2vec.py
+
+bench-recall: $(BENCH_READY) ## Recall and speed of the glosses through gRPC, on ../shared/data
+	$(BIN)/python tests/benchmarks/bench_recall.py
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) demo-data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

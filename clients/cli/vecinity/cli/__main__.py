@@ -1,0 +1,5 @@
+"""``python -m vecinity.cli`` is ``vecinity``."""
+
+from vecinity.cli.app import run
+
+run()

@@ -1,0 +1,82 @@
+"""``vecinity``: the commands, and what every one of them does about errors.
+
+Imports nothing heavy: each command imports what it needs when it runs, so that ``vecinity --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from vecinity.cli import build, query, serve
+from vecinity.cli.demo import command as demo
+from vecinity.cli.exit_codes import ExitCode, exit_code_of
+
+app = typer.Typer(
+    name="vecinity",
+    help="Vector similarity search: build collections from texts or vectors, serve them, ask them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("build")(build.build)
+app.command("serve")(serve.serve)
+app.command("search")(query.search)
+app.command("analogy")(query.analogy)
+app.command("similarity")(query.similarity)
+app.command("collections")(query.collections)
+app.command("demo")(demo.demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vecinity {version('vecinity')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Exit codes: 0 done, 1 an error, 2 wrong usage, 3 not found, 4 no server, 5 too late, 130 interrupted."
+)
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; errors become one line on standard error and an exit code."""
+    try:
+        result = app(args=arguments if arguments is None else list(arguments), standalone_mode=False)
+        return int(result or ExitCode.DONE)
+    except typer.TyperException as error:
+        _complain(f"{error.format_message()} (see 'vecinity --help')")
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        # The reader of our output has seen enough, as in "vecinity … | head".
+        sys.stderr.close()
+        return ExitCode.DONE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        _complain(str(error))
+        return code
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"vecinity: {' '.join(message.split())}", err=True)
+
+
+def run() -> None:
+    """The installed ``vecinity`` script."""
+    sys.exit(main())

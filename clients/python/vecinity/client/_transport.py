@@ -1,0 +1,165 @@
+"""How requests travel: over gRPC, or inside the process. All raise the errors of `vecinity.client.errors`."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+
+from vecinity.client.errors import InternalError, VecinityError, from_status
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_MESSAGE_BYTES_MAX = 256 << 20
+
+# gRPC itself tries again when a call never reached a server, with growing pauses.
+_SERVICE_CONFIG = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+_OPTIONS = [
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
+]
+
+
+class Transport(Protocol):
+    """Carries one request and waits for its response."""
+
+    def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class AsyncTransport(Protocol):
+    """Carries one request; its response is awaited."""
+
+    async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any: ...
+
+    async def close(self) -> None: ...
+
+
+class GrpcTransport:
+    """A gRPC channel."""
+
+    def __init__(self, target: str) -> None:
+        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self._methods: dict[str, Any] = {}
+
+    def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        if (stub := self._methods.get(method)) is None:
+            stub = self._methods[method] = self._channel.unary_unary(
+                method, request_serializer=_serialize, response_deserializer=response.FromString
+            )
+        try:
+            return stub(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise _from_rpc_error(error) from error
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class AsyncGrpcTransport:
+    """A gRPC channel on the running event loop."""
+
+    def __init__(self, target: str) -> None:
+        self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
+        self._methods: dict[str, Any] = {}
+
+    async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        if (stub := self._methods.get(method)) is None:
+            stub = self._methods[method] = self._channel.unary_unary(
+                method, request_serializer=_serialize, response_deserializer=response.FromString
+            )
+        try:
+            return await stub(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise _from_rpc_error(error) from error
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+class InProcessTransport:
+    """The service itself, in this process. Needs ``vecinity[server]``."""
+
+    def __init__(self, data_dir: str | Path) -> None:
+        self._edge = _open_in_process(data_dir)
+
+    def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        future = self._edge.submit(method, request, timeout)
+        try:
+            return future.result()
+        except Exception as error:
+            raise _from_in_process(error) from error
+        finally:
+            future.cancel()  # Ctrl-C ends the call too; one that has ended is not touched
+
+    def close(self) -> None:
+        self._edge.close()
+
+
+class AsyncInProcessTransport:
+    """As `InProcessTransport`, awaited. The service has an event loop of its own."""
+
+    def __init__(self, data_dir: str | Path) -> None:
+        self._edge = _open_in_process(data_dir)
+
+    async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        future: concurrent.futures.Future[Message] = self._edge.submit(method, request, timeout)
+        try:
+            return await asyncio.wrap_future(future)
+        except Exception as error:
+            raise _from_in_process(error) from error
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._edge.close)
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _open_in_process(data_dir: str | Path) -> Any:
+    # By name: the client must not need the server to be installed, nor be able to reach into it.
+    try:
+        server = importlib.import_module("vecinity.service.server")
+    except ImportError as error:
+        raise VecinityError(f"in_process needs the server ({error}): pip install 'vecinity[server]'") from error
+    try:
+        return server.open_in_process(data_dir)
+    except server.IndexerError as error:
+        raise VecinityError(str(error)) from error
+
+
+def _from_rpc_error(error: Any) -> VecinityError:
+    """The details that the server sent, or, where gRPC itself failed, its code and message."""
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS_KEY:
+            return from_status(status_pb2.Status.FromString(value))
+    return from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or error.code().name))
+
+
+def _from_in_process(error: Exception) -> VecinityError:
+    """The status that the pipeline raised, or a fault of the edge itself."""
+    status = getattr(error, "status", None)
+    return from_status(status) if isinstance(status, status_pb2.Status) else InternalError(repr(error))

@@ -1,0 +1,1 @@
+"""Everything that makes, stores and reads an index. Knows nothing of networks."""

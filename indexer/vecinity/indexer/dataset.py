@@ -1,0 +1,238 @@
+"""Readers: a file of items, each with an id and a text, or a file of vectors with ids beside it.
+
+====================  ==========================================  ===============================
+name ends in          an item is                                  id, if no id column is named
+====================  ==========================================  ===============================
+.txt (or else), .gz   a line                                      line number, from 1
+.csv, .tsv, + .gz     a record (first one: column names)          record number, from 1
+.jsonl, .ndjson, .gz  an object on a line of its own              line number, from 1
+.parquet              a row                                       row number, from 1
+.npy                  a row of a 2-d float array                  row number, from 0, as in NumPy
+====================  ==========================================  ===============================
+
+Everything streams; a file may be larger than memory. Items with an empty text are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vecinity.indexer.corpus import EncodingErrors, read_lines
+from vecinity.indexer.errors import InputError, SettingError
+
+_PARQUET_ROWS = 4_096
+
+
+class Item(NamedTuple):
+    """One item of a dataset. `line` is where it stands in its file, from 1."""
+
+    id: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where items come from.
+
+    Attributes:
+        path: The file; its name tells its format.
+        text_columns: Columns whose values, joined by a space, are the text; for formats with columns.
+        id_columns: Columns whose values, joined by "-", are the id; empty takes the number of the item.
+        columns: Names of the columns of a CSV or TSV file that has no line of names.
+        encoding_errors: What to do about invalid UTF-8.
+    """
+
+    path: Path
+    text_columns: tuple[str, ...] = ()
+    id_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    encoding_errors: EncodingErrors = "strict"
+
+
+def read_items(source: Source) -> Iterator[Item]:
+    """The items of a file, in order, without those whose text is empty.
+
+    Raises:
+        InputError: The file can't be read or is malformed; it names the line.
+        SettingError: A column is asked of a file that has none, or is needed and not named.
+    """
+    for line, record in _records(source):
+        columns = source.text_columns or (_LINE_COLUMN,)
+        text = " ".join(_value(source, record, column, line) for column in columns).strip()
+        if not text:
+            continue
+        item_id = "-".join(_value(source, record, column, line) for column in source.id_columns)
+        if source.id_columns and not item_id.strip("-"):
+            raise InputError("the id is empty", path=source.path, line=line)
+        yield Item(item_id or str(record[_NUMBER]), text, line)
+
+
+def read_texts(source: Source) -> Iterator[str]:
+    """The texts alone, for training."""
+    return (item.text for item in read_items(source))
+
+
+def read_vectors(path: Path) -> NDArray[np.floating[Any]]:
+    """A 2-d float array from a ``.npy`` file, memory-mapped, shape (n, d), any float type.
+
+    Raises:
+        InputError: It is not one; a ragged array is stored as objects, which are never unpickled.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"can't be read ({error.strerror or error})", path=path) from error
+    except ValueError as error:
+        raise InputError(f"is no .npy file of numbers ({error}); a ragged array can't be read", path=path) from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2:
+        raise InputError(f"must hold one 2-d array, a vector in each row, not shape {np.shape(array)}", path=path)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise InputError(f"must hold floats, not {array.dtype}: convert with .astype('float32')", path=path)
+    if array.shape[1] == 0:
+        raise InputError("holds vectors of dimension 0", path=path)
+    return array
+
+
+def read_ids(path: Path | None, count: int, vectors_path: Path) -> list[str]:
+    """One id a line, as many as there are vectors; without a file, the row numbers from 0.
+
+    Raises:
+        InputError: Another number of ids, or an empty one.
+    """
+    if path is None:
+        return [str(row) for row in range(count)]
+    ids: list[str] = []
+    for line, item_id in read_lines(path):
+        if not item_id:
+            raise InputError("the id is empty", path=path, line=line)
+        ids.append(item_id)
+    if len(ids) != count:
+        raise InputError(f"holds {len(ids)} ids, but {vectors_path} holds {count} vectors", path=path)
+    return ids
+
+
+# A key no column can have: where `_records` puts the number that stands for an id.
+_NUMBER = ""
+_LINE_COLUMN = "line"
+
+
+def _records(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line number and columns of each record; `_NUMBER` holds the number of the record."""
+    suffixes = [suffix.lower() for suffix in source.path.suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    reader = _READERS.get(suffix, _read_text)
+    if source.columns and reader is not _read_delimited:
+        raise SettingError(f"--columns names the columns of a CSV or TSV file, not of {source.path.name}")
+    if reader is not _read_text and not source.text_columns:
+        raise SettingError(f"say which columns of {source.path.name} hold the text: --text-column NAME[,NAME]")
+    return reader(source)
+
+
+def _read_text(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if source.text_columns or source.id_columns:
+        raise SettingError(
+            f"{source.path.name} is read as plain text, a text in each line, and has no columns: "
+            "name it .csv, .tsv, .jsonl or .parquet (each also with .gz but the last) if it has"
+        )
+    for line, text in read_lines(source.path, source.encoding_errors):
+        yield line, {_NUMBER: line, _LINE_COLUMN: text}
+
+
+def _read_delimited(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    csv.field_size_limit(sys.maxsize)
+    lines = (text + "\n" for _, text in read_lines(source.path, source.encoding_errors))
+    if ".tsv" in (suffix.lower() for suffix in source.path.suffixes):
+        # In a tab-separated file a quote is a quote.
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines, strict=True)
+    names: Sequence[str] = source.columns
+    number = 0
+    try:
+        for values in reader:
+            if not values:
+                continue
+            if not names:
+                names = values
+                continue
+            number += 1
+            if len(values) != len(names):
+                raise InputError(
+                    f"has {len(values)} columns where {len(names)} belong ({', '.join(names)})",
+                    path=source.path,
+                    line=reader.line_num,
+                )
+            yield reader.line_num, {_NUMBER: number, **dict(zip(names, values, strict=True))}
+    except csv.Error as error:
+        raise InputError(f"is not well-formed ({error})", path=source.path, line=reader.line_num) from error
+
+
+def _read_json_lines(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for line, text in read_lines(source.path, source.encoding_errors):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"is not JSON ({error})", path=source.path, line=line) from error
+        if not isinstance(record, dict):
+            raise InputError("is not a JSON object", path=source.path, line=line)
+        yield line, {**record, _NUMBER: line}
+
+
+def _read_parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(source.path, memory_map=True)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"is no Parquet file ({error})", path=source.path) from error
+    wanted = {*source.text_columns, *source.id_columns}
+    if missing := sorted(wanted - set(file.schema_arrow.names)):
+        raise _no_column(source, missing[0], file.schema_arrow.names, None)
+    row = 0
+    try:
+        for batch in file.iter_batches(_PARQUET_ROWS, columns=sorted(wanted)):
+            for record in batch.to_pylist():
+                row += 1
+                yield row, {**record, _NUMBER: row}
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"is damaged ({error})", path=source.path, line=row) from error
+
+
+_READERS: dict[str, Callable[[Source], Iterator[tuple[int, Mapping[str, Any]]]]] = {
+    ".csv": _read_delimited,
+    ".tsv": _read_delimited,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".parquet": _read_parquet,
+}
+
+
+def _value(source: Source, record: Mapping[str, Any], column: str, line: int) -> str:
+    try:
+        value = record[column]
+    except KeyError:
+        raise _no_column(source, column, [name for name in record if name != _NUMBER], line) from None
+    if value is None:
+        return ""
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(f"column {column!r} holds {type(value).__name__}, not text", path=source.path, line=line)
+
+
+def _no_column(source: Source, column: str, names: Sequence[str], line: int | None) -> InputError:
+    shown = ", ".join(repr(name[:40]) for name in names)
+    hint = "" if source.columns or source.path.suffix == ".parquet" else "; name them with --columns if line 1 is data"
+    return InputError(f"there is no column {column!r}: there are {shown}{hint}", path=source.path, line=line)

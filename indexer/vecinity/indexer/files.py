@@ -1,0 +1,54 @@
+"""Durable writes: what is on disk after a crash is all of it or none of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vecinity.indexer.errors import StorageError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: make room and run it again",
+    errno.EDQUOT: "the disk quota is used up: make room and run it again",
+    errno.EROFS: "the file system is read-only: choose another --data-dir",
+    errno.EACCES: "permission denied: choose another --data-dir or change its owner",
+    errno.EPERM: "permission denied: choose another --data-dir or change its owner",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a file stands where a folder is needed",
+}
+
+
+@contextmanager
+def writing(what: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into one clear StorageError.
+
+    A failed write or fsync is never tried again: after EIO the kernel may have dropped the pages, and a second
+    fsync would report success for data that is gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
+        where = error.filename or what
+        raise StorageError(f"can't write {where}: {advice}; nothing was published") from error
+
+
+def fsync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish_folder(source: Path, target: Path) -> None:
+    """Make the finished folder `source` appear as `target`, durably and in one step, on the same file system."""
+    for path in source.iterdir():
+        fsync(path)
+    fsync(source)
+    source.rename(target)
+    fsync(target.parent)

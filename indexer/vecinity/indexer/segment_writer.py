@@ -1,0 +1,139 @@
+"""Writes the folder that `vecinity.indexer.segment` reads: append in batches, index, finish.
+
+Memory stays bounded by 8 bytes a row for the hash of its id: all else goes to the disk as it comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vecinity.indexer.ann import Index, IndexSpec
+from vecinity.indexer.calibration import Calibration
+from vecinity.indexer.errors import InputError
+from vecinity.indexer.files import writing
+from vecinity.indexer.metric import Metric, Vectors
+from vecinity.indexer.segment import (
+    ID_HASHES,
+    ID_ROWS,
+    INDEX,
+    ITEM_BATCH_ROWS,
+    ITEM_SCHEMA,
+    ITEMS,
+    MANIFEST,
+    VECTORS,
+    Manifest,
+    hash_ids,
+)
+
+
+class SegmentWriter:
+    """Fills one new folder.
+
+    Args:
+        folder: Must not exist.
+        dimension: Of the vectors.
+        metric: For which the vectors have been prepared.
+    """
+
+    def __init__(self, folder: Path, dimension: int, metric: Metric) -> None:
+        self.folder = folder
+        self.dimension = dimension
+        self.metric = metric
+        self.rows = 0
+        self._hashes: list[NDArray[np.uint64]] = []
+        self._pending_ids: list[str] = []
+        self._pending_texts: list[str | None] = []
+        with writing(folder):
+            folder.mkdir(parents=True)
+            self._vectors = (folder / VECTORS).open("wb")
+            self._write_header()
+            self._items = pa.ipc.new_file(str(folder / ITEMS), ITEM_SCHEMA)
+
+    def append(self, ids: Sequence[str], texts: Sequence[str | None], vectors: Vectors) -> None:
+        """Add items.
+
+        Args:
+            ids: n ids.
+            texts: n texts, None where an item has none.
+            vectors: float32 (n, d), prepared.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        self._hashes.append(hash_ids(ids))
+        with writing(self.folder):
+            self._vectors.write(np.ascontiguousarray(vectors, dtype="<f4").data)
+            self._pending_ids += ids
+            self._pending_texts += texts
+            while len(self._pending_ids) >= ITEM_BATCH_ROWS:
+                self._flush_items(ITEM_BATCH_ROWS)
+        self.rows += len(ids)
+
+    def close_items(self) -> Vectors:
+        """Finish the vectors, ids and texts; returns the vectors, float32 (rows, d), memory-mapped.
+
+        Raises:
+            InputError: Two items have the same id; the message gives their positions, counted from 1.
+            StorageError: The disk refused.
+        """
+        with writing(self.folder):
+            self._flush_items(ITEM_BATCH_ROWS)
+            self._items.close()
+            self._vectors.seek(0)
+            self._write_header()
+            self._vectors.close()
+            self._close_ids()
+            vectors: Vectors = np.load(self.folder / VECTORS, mmap_mode="r")
+        return vectors
+
+    def finish(self, spec: IndexSpec, index: Index, calibration: Calibration) -> Manifest:
+        """Write the index and the manifest, the last file of all."""
+        with writing(self.folder):
+            try:
+                index.save(self.folder / INDEX)
+            except RuntimeError as error:  # FAISS reports a failed write without an errno
+                raise OSError(28, "No space left on device", str(self.folder / INDEX)) from error
+            files = {}
+            for path in sorted(self.folder.iterdir()):
+                with path.open("rb") as file:
+                    files[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+            manifest = Manifest(self.rows, self.dimension, self.metric, spec, calibration, files)
+            (self.folder / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=1) + "\n")
+        return manifest
+
+    def _write_header(self) -> None:
+        # NumPy pads the header so that it keeps its length while the first axis grows.
+        header = {"descr": "<f4", "fortran_order": False, "shape": (self.rows, self.dimension)}
+        np.lib.format.write_array_header_1_0(self._vectors, header)
+
+    def _flush_items(self, rows: int) -> None:
+        ids, self._pending_ids = self._pending_ids[:rows], self._pending_ids[rows:]
+        texts, self._pending_texts = self._pending_texts[:rows], self._pending_texts[rows:]
+        if ids:
+            self._items.write_batch(
+                pa.record_batch(
+                    [pa.array(ids, pa.large_string()), pa.array(texts, pa.large_string())], schema=ITEM_SCHEMA
+                )
+            )
+
+    def _close_ids(self) -> None:
+        hashes = np.concatenate([*self._hashes, np.empty(0, dtype=np.uint64)])
+        order = np.argsort(hashes, kind="stable")
+        hashes = hashes[order]
+        np.save(self.folder / ID_HASHES, hashes)
+        np.save(self.folder / ID_ROWS, order.astype(np.int64))
+        equal = np.flatnonzero(hashes[1:] == hashes[:-1])
+        if len(equal):
+            ids = pa.ipc.open_file(pa.memory_map(str(self.folder / ITEMS))).read_all()["id"]
+            for first, second in zip(order[equal].tolist(), order[equal + 1].tolist(), strict=True):
+                if (item_id := ids[first].as_py()) == ids[second].as_py():
+                    raise InputError(
+                        f"items {first + 1} and {second + 1} have the same id {item_id!r}: ids must be unique"
+                    )

@@ -1,0 +1,95 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from vecinity.v1 import core_pb2 as _core_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Collection(_message.Message):
+    __slots__ = ("name", "dimension", "metric", "version", "item_count", "published_time", "embedder", "index")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_TIME_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDER_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dimension: int
+    metric: _core_pb2.Metric
+    version: int
+    item_count: int
+    published_time: _timestamp_pb2.Timestamp
+    embedder: Embedder
+    index: Index
+    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., metric: _Optional[_Union[_core_pb2.Metric, str]] = ..., version: _Optional[int] = ..., item_count: _Optional[int] = ..., published_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., embedder: _Optional[_Union[Embedder, _Mapping]] = ..., index: _Optional[_Union[Index, _Mapping]] = ...) -> None: ...
+
+class Embedder(_message.Message):
+    __slots__ = ("kind", "fingerprint")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    fingerprint: str
+    def __init__(self, kind: _Optional[str] = ..., fingerprint: _Optional[str] = ...) -> None: ...
+
+class Index(_message.Message):
+    __slots__ = ("family", "description", "calibration")
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    family: str
+    description: str
+    calibration: _containers.RepeatedCompositeFieldContainer[CalibrationPoint]
+    def __init__(self, family: _Optional[str] = ..., description: _Optional[str] = ..., calibration: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ...) -> None: ...
+
+class CalibrationPoint(_message.Message):
+    __slots__ = ("k", "nprobe", "ef_search", "k_factor", "recall", "recall_lower_bound", "query_us")
+    K_FIELD_NUMBER: _ClassVar[int]
+    NPROBE_FIELD_NUMBER: _ClassVar[int]
+    EF_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    K_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    RECALL_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
+    QUERY_US_FIELD_NUMBER: _ClassVar[int]
+    k: int
+    nprobe: int
+    ef_search: int
+    k_factor: int
+    recall: float
+    recall_lower_bound: float
+    query_us: float
+    def __init__(self, k: _Optional[int] = ..., nprobe: _Optional[int] = ..., ef_search: _Optional[int] = ..., k_factor: _Optional[int] = ..., recall: _Optional[float] = ..., recall_lower_bound: _Optional[float] = ..., query_us: _Optional[float] = ...) -> None: ...
+
+class GetCollectionRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetCollectionResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
+class ListCollectionsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCollectionsResponse(_message.Message):
+    __slots__ = ("collections", "next_page_token")
+    COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    collections: _containers.RepeatedCompositeFieldContainer[Collection]
+    next_page_token: str
+    def __init__(self, collections: _Optional[_Iterable[_Union[Collection, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Everything that answers queries. `server` puts the rooms together; ARCHITECTURE.md has the map."""

@@ -1,0 +1,83 @@
+"""All settings of a server: the only module that looks at the environment.
+
+Later wins: defaults, then the TOML file named by ``VECINITY_CONFIG``, then ``VECINITY_…`` variables, then what the
+caller (the command line) passes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from vecinity.indexer.errors import SettingError
+
+_CONFIG_VARIABLE = "VECINITY_CONFIG"
+
+
+class Config(BaseSettings):
+    """Settings of a server; every field can be set as ``VECINITY_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="VECINITY_", extra="forbid", frozen=True)
+
+    data_dir: Path = Path("data")
+    listen: str = Field("127.0.0.1:50051", description="host:port; port 0 takes a free one; loopback by default")
+    reflection: bool = Field(False, description="whether tools such as grpcurl may ask for the schema")
+    threads: Annotated[int, Field(ge=0, le=1_024)] = Field(0, description="search threads; 0: one for each CPU")
+    k_max: Annotated[int, Field(ge=1)] = 10_000
+    batch_max: Annotated[int, Field(ge=1)] = Field(10_000, description="queries, or pairs, in one call")
+    texts_max: Annotated[int, Field(ge=1)] = Field(1_000, description="texts to embed in one call")
+    text_chars_max: Annotated[int, Field(ge=1)] = Field(32_768, description="characters in one text")
+    hits_max: Annotated[int, Field(ge=1)] = Field(1_000_000, description="queries × k in one call")
+    message_bytes_max: Annotated[int, Field(ge=4_096)] = 64 << 20
+    calls_max: Annotated[int, Field(ge=1)] = Field(256, description="calls under way at once; more are refused")
+    target_recall: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="for requests that name no effort")
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(10.0, description="for calls under way at SIGTERM")
+    refresh_seconds: Annotated[float, Field(gt=0)] = Field(0.25, description="between looks for new versions")
+    verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("listen")
+    @classmethod
+    def _has_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise ValueError("must be host:port, such as 127.0.0.1:50051")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251 - this is the configuration module
+        if path is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(path))
+
+
+def load_config(**overrides: object) -> Config:
+    """The settings from all sources; an override of None is as if not given.
+
+    Raises:
+        SettingError: A value is out of range or a name is unknown; it names the setting and its source's spelling.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251 - this is the configuration module
+    if path is not None and not Path(path).is_file():
+        raise SettingError(f"{_CONFIG_VARIABLE} names {path}, which is no file")
+    try:
+        return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingError(f"in the settings ({_CONFIG_VARIABLE}, VECINITY_… or flags): {faults}") from error
+    except ValueError as error:
+        raise SettingError(f"{path} is no TOML file ({error})") from error

@@ -1,0 +1,49 @@
+"""Errors that only a server has; those of the data are in `vecinity.indexer.errors`, the table in `status`.
+
+ServiceError
+├── InvalidArgumentError   a field of the request breaks a rule
+├── DeadlineError          the deadline of the call has passed
+├── TooManyCallsError      as many calls are under way as the server allows
+├── ShuttingDownError      the server takes no new calls
+└── UnknownMethodError     there is no such method
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """The root of errors that only a server has."""
+
+
+class InvalidArgumentError(ServiceError):
+    """A field of the request breaks a rule.
+
+    Args:
+        field: Its path, such as ``"queries.vectors.packed"``.
+        fault: What is wrong and what to do.
+    """
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
+        self.field = field
+        self.fault = fault
+
+
+class DeadlineError(ServiceError):
+    """The deadline of the call has passed."""
+
+
+class TooManyCallsError(ServiceError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} calls are under way, as many as this server allows: try again later")
+        self.limit = limit
+
+
+class ShuttingDownError(ServiceError):
+    """The server takes no new calls."""
+
+
+class UnknownMethodError(ServiceError):
+    def __init__(self, method: str) -> None:
+        super().__init__(f"there is no method {method}")
+        self.method = method

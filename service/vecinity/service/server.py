@@ -1,0 +1,164 @@
+"""The composition root: puts the rooms together, and the life of a server from start to drain.
+
+Service      store, engine, handlers and pipeline, without any edge
+run_server   a Service behind the gRPC edge, until SIGTERM or SIGINT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from vecinity.indexer.errors import IndexerError
+from vecinity.service.config import Config, load_config
+from vecinity.service.edge.grpcio import GrpcEdge
+from vecinity.service.edge.in_process import InProcessEdge
+from vecinity.service.engine import Engine
+from vecinity.service.handlers import Handlers
+from vecinity.service.limits import Limits
+from vecinity.service.pipeline import Pipeline
+from vecinity.service.store import Store
+
+_log = structlog.get_logger()
+
+
+class Service:
+    """Everything between the edge and the disk.
+
+    Raises:
+        SettingError: The data directory does not exist.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.store = Store(config.data_dir, verify=config.verify)
+        self.engine = Engine(self.store, threads=config.threads, default_recall=config.target_recall)
+        limits = Limits(
+            k_max=config.k_max,
+            batch_max=config.batch_max,
+            hits_max=config.hits_max,
+            texts_max=config.texts_max,
+            text_chars_max=config.text_chars_max,
+        )
+        self.pipeline = Pipeline(Handlers(self.engine, limits).methods(), calls_max=config.calls_max)
+        self._watcher: asyncio.Task[None] | None = None
+        self._on_change: list[Callable[[], None]] = []
+
+    async def start(self) -> Pipeline:
+        """Open what is published, and keep looking for more; returns what edges call."""
+        await asyncio.to_thread(self.store.refresh)
+        self._watcher = asyncio.create_task(self._watch())
+        return self.pipeline
+
+    def on_change(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, on the loop, whenever other versions are served than before."""
+        self._on_change.append(tell)
+
+    async def stop(self) -> None:
+        """Refuse new calls, wait for those under way as long as the settings say, release everything."""
+        self.pipeline.draining = True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.config.drain_seconds
+        while self.pipeline.calls and loop.time() < end:
+            await asyncio.sleep(0.01)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+        await asyncio.to_thread(self.engine.close)
+        self.store.close()
+
+    async def open_embedders(self) -> None:
+        """Load models before the first text asks for them. A model that is missing is logged, not fatal."""
+        for version in self.store.current.values():
+            if version.record.embedder is None:
+                continue
+            try:
+                await asyncio.to_thread(version.open_embedder)
+            except IndexerError as error:
+                _log.warning("embedder not available", collection=version.record.collection, reason=str(error))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.refresh_seconds)
+            try:
+                changed = await asyncio.to_thread(self.store.refresh)
+            except IndexerError as error:
+                _log.error("can't look for new versions", reason=str(error))
+                continue
+            if changed:
+                for tell in self._on_change:
+                    tell()
+
+
+def open_in_process(data_dir: str | Path) -> InProcessEdge:
+    """A service over a data directory, for callers in this process.
+
+    Raises:
+        SettingError: `data_dir` is not a data directory.
+    """
+    config = load_config(data_dir=Path(data_dir), log_level="warning")
+    if not structlog.is_configured():  # or the program around us has its own log
+        configure_log(config)
+    service = Service(config)
+    return InProcessEdge(service.start, service.stop)
+
+
+async def run_server(config: Config, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Args:
+        announce: Told the address once, when calls are answered.
+
+    Raises:
+        SettingError: The data directory does not exist, or the address is taken.
+    """
+    configure_log(config)
+    service = Service(config)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    edge = GrpcEdge(service.pipeline, config)
+    try:
+        address = await edge.start(config.listen)
+        await service.start()
+        await edge.ready(service.store.current)
+        service.on_change(lambda: edge.set_collections(service.store.current))
+        announce(address)
+        warming = asyncio.create_task(service.open_embedders())
+        await stopping.wait()
+        _log.info("stopping", calls=service.pipeline.calls, drain_seconds=config.drain_seconds)
+        warming.cancel()
+    finally:
+        # The edge first: it tells health checks, takes no new connections and lets calls under way end.
+        await edge.stop(config.drain_seconds)
+        await service.stop()
+    _log.info("stopped")
+
+
+def configure_log(config: Config) -> None:
+    """One event a line on standard error, for people or as JSON."""
+    level = logging.getLevelNamesMapping()[config.log_level.upper()]
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if config.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
