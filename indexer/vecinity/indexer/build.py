@@ -158,8 +158,10 @@ class Build:
     def _publish(self, batches: Iterable[Batch], dimension: int, record: EmbedderRecord | None) -> BuildReport:
         name = str(ULID())
         target = self.folder / "segments" / name
-        with self._workspace() as workspace:
-            writer = SegmentWriter(workspace / name, dimension, self.settings.metric)
+        with (
+            self._workspace() as workspace,
+            SegmentWriter(workspace / name, dimension, self.settings.metric) as writer,
+        ):
             for ids, texts, vectors in batches:
                 writer.append(ids, texts, self._prepare(vectors, writer.rows, ids))
             if not writer.rows:
@@ -195,17 +197,18 @@ class Build:
             m=settings.m,
             ef_construction=settings.ef_construction,
         )
+        if spec.family is Family.FLAT:  # nothing to train, to add to or to measure: it is exact
+            return Index(spec, settings.metric, vectors, None), Calibration()
         ann.set_threads(len(os.sched_getaffinity(0)))
         self.progress("train index", 0, 1, "indexes", spec.description)
         rng = np.random.default_rng(_SEED)
         sample = np.sort(rng.choice(rows, min(spec.training_rows, rows), replace=False)).astype(np.int64)
         index = Index.train(spec, settings.metric, vectors, sample)
         self.progress("train index", 1, 1, "indexes", spec.description)
-        held_out = hold_out(rows, _SEED) if spec.family is not Family.FLAT else np.empty(0, dtype=np.int64)
+        held_out = hold_out(rows, _SEED)
         self._add(index, rows_without(rows, held_out), rows)
         calibration = calibrate(index, held_out, self.progress)
-        if len(held_out):
-            index.add(held_out)
+        index.add(held_out)
         return index, calibration
 
     def _add(self, index: Index, chunks: Sequence[Rows], total: int) -> None:

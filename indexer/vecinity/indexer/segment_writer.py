@@ -34,7 +34,7 @@ from vecinity.indexer.segment import (
 
 
 class SegmentWriter:
-    """Fills one new folder.
+    """Fills one new folder; a context that closes its files.
 
     Args:
         folder: Must not exist.
@@ -55,6 +55,15 @@ class SegmentWriter:
             self._vectors = (folder / VECTORS).open("wb")
             self._write_header()
             self._items = pa.ipc.new_file(str(folder / ITEMS), ITEM_SCHEMA)
+
+    def __enter__(self) -> SegmentWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files, finished or not."""
+        if not self._vectors.closed:
+            self._vectors.close()
+            self._items.close()
 
     def append(self, ids: Sequence[str], texts: Sequence[str | None], vectors: Vectors) -> None:
         """Add items.

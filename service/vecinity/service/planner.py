@@ -47,7 +47,8 @@ def plan(wish: Wish, k: int, spec: IndexSpec, calibration: Calibration, default_
     if wish.nprobe is not None:
         if spec.family not in (Family.IVF_FLAT, Family.IVF_PQ):
             raise InvalidArgumentError("parameters.nprobe", f"the index is {spec.family}, which has no lists")
-        effort = Effort(nprobe=min(wish.nprobe, spec.nlist), k_factor=_largest_k_factor(calibration))
+        k_factor = _largest_k_factor(calibration) if spec.family is Family.IVF_PQ else 0
+        effort = Effort(nprobe=min(wish.nprobe, spec.nlist), k_factor=k_factor)
         return Plan(effort, _recall(effort, k, calibration))
     if wish.ef_search is not None:
         if spec.family is not Family.HNSW:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from vecinity.service.edge.in_process import InProcessEdge
 from vecinity.service.engine import Engine
 from vecinity.service.handlers import Handlers
 from vecinity.service.limits import Limits
+from vecinity.service.log import configure_log
 from vecinity.service.pipeline import Pipeline
 from vecinity.service.store import Store
 
@@ -106,7 +105,7 @@ def open_in_process(data_dir: str | Path) -> InProcessEdge:
     """
     config = load_config(data_dir=Path(data_dir), log_level="warning")
     if not structlog.is_configured():  # or the program around us has its own log
-        configure_log(config)
+        configure_log(config.log_level, config.log_format)
     service = Service(config)
     return InProcessEdge(service.start, service.stop)
 
@@ -120,7 +119,7 @@ async def run_server(config: Config, announce: Callable[[str], None]) -> None:
     Raises:
         SettingError: The data directory does not exist, or the address is taken.
     """
-    configure_log(config)
+    configure_log(config.log_level, config.log_format)
     service = Service(config)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -142,23 +141,3 @@ async def run_server(config: Config, announce: Callable[[str], None]) -> None:
         await edge.stop(config.drain_seconds)
         await service.stop()
     _log.info("stopped")
-
-
-def configure_log(config: Config) -> None:
-    """One event a line on standard error, for people or as JSON."""
-    level = logging.getLevelNamesMapping()[config.log_level.upper()]
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if config.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )

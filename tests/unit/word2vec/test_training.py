@@ -96,8 +96,10 @@ def test_progress_of_a_corpus_of_many_chunks(rng: np.random.Generator, tmp_path:
     assert len(steps) > 9
     assert [done for done, _, _ in steps] == sorted(done for done, _, _ in steps)
     assert steps[-1][:2] == (3 * 48_000, 3 * 48_000)
-    assert steps[0][2] == "epoch 1 of 3, learning rate 0.02500"
-    assert steps[-1][2].startswith("epoch 3 of 3, learning rate 0.00")
+    assert steps[0][2].startswith("epoch 1 of 3, learning rate 0.02")
+    assert steps[-1][2] == "epoch 3 of 3, learning rate 0.00010"
+    rates = [float(note.split()[-1]) for _, _, note in steps]
+    assert rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize("stage", ["count words", "encode corpus", "train word2vec"])
@@ -126,12 +128,12 @@ def test_an_error_in_a_thread_reaches_the_caller(
 
     calls = count()
 
-    def fail_later(*arguments: float) -> float:
+    def fail_later(*_: int) -> int:
         if next(calls) == 3:
             raise ZeroDivisionError("in a thread")
-        return 0.01
+        return 1
 
-    monkeypatch.setattr(sampling, "learning_rate_at", fail_later)
+    monkeypatch.setattr(sampling, "chunk_seed", fail_later)  # Only threads call it.
     with pytest.raises(ZeroDivisionError, match="in a thread"):
         train(lambda: sentences(rng), Word2VecSettings(dimension=4, threads=2), workdir=tmp_path)
     assert word2vec_threads() == []

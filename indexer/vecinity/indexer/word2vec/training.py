@@ -65,11 +65,10 @@ def train(
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A chunk that was trained on: its words, the pairs they made, and the step size."""
+    """A chunk that was trained on: its words, and the pairs they made."""
 
     words: int
     pairs: int
-    learning_rate: float
 
 
 class _Training:
@@ -113,8 +112,11 @@ class _Training:
                 words += chunk.words
                 pairs += chunk.pairs
                 epoch = -(-done // corpus.chunk_count)
-                note = f"epoch {epoch} of {settings.epochs}, learning rate {chunk.learning_rate:.5f}"
-                progress("train word2vec", words, corpus.word_count * settings.epochs, "words", note)
+                total = corpus.word_count * settings.epochs
+                # Of the whole, not of this chunk: a thread that was held up hands in an old one late.
+                learning_rate = self._learning_rate_at(words / total)
+                note = f"epoch {epoch} of {settings.epochs}, learning rate {learning_rate:.5f}"
+                progress("train word2vec", words, total, "words", note)
                 if done % corpus.chunk_count == 0:
                     self._check_finite()
         finally:
@@ -144,13 +146,12 @@ class _Training:
     def _train_chunk(self, epoch: int, chunk: int) -> _Chunk:
         settings, bounds = self._settings, self._corpus.bounds
         rows = self._rows[bounds[chunk] : bounds[chunk + 1]]
-        learning_rate = sampling.learning_rate_at(
-            (epoch + bounds[chunk] / bounds[-1]) / settings.epochs,
-            settings.learning_rate,
-            settings.min_learning_rate,
-        )
+        learning_rate = self._learning_rate_at((epoch + bounds[chunk] / bounds[-1]) / settings.epochs)
         pairs = self._train_rows(rows, learning_rate, sampling.chunk_seed(settings.seed, epoch, chunk))
-        return _Chunk(int(np.count_nonzero(rows >= 0)), pairs, learning_rate)
+        return _Chunk(int(np.count_nonzero(rows >= 0)), pairs)
+
+    def _learning_rate_at(self, progress: float) -> float:
+        return sampling.learning_rate_at(progress, self._settings.learning_rate, self._settings.min_learning_rate)
 
     def _train_rows(self, rows: npt.NDArray[np.int32], learning_rate: float, seed: int) -> int:
         pairs: int = self._kernel(

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import clustered
+
+from vecinity.indexer import ann
+from vecinity.indexer.ann import EXACT, Effort, Family, Index, IndexSpec, choose_spec, effort_ladder, exact_scores
+from vecinity.indexer.errors import CorruptError, InputError, SettingError
+from vecinity.indexer.metric import Metric, prepare
+
+ROWS = 1_500
+
+
+def made(family: Family, metric: Metric, rows: int = ROWS) -> Index:
+    vectors = prepare(clustered(rows), metric)
+    spec = choose_spec(family, rows, vectors.shape[1])
+    index = Index.train(spec, metric, vectors, np.arange(rows, dtype=np.int64))
+    index.add(np.arange(rows, dtype=np.int64))
+    return index
+
+
+def best_effort(index: Index) -> Effort:
+    ladder = effort_ladder(index.spec, len(index.vectors))
+    return ladder[-1] if ladder else EXACT
+
+
+def numpy_scores(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.ndarray:
+    if metric is Metric.EUCLIDEAN:
+        return -((queries[:, None, :].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
+    return queries.astype(np.float64) @ vectors.T
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("family", Family)
+class TestEveryFamily:
+    def test_finds_nearly_all_and_scores_exactly(self, family: Family, metric: Metric) -> None:
+        index = made(family, metric)
+        queries = prepare(clustered(60, seed=5), metric)
+        scores, rows = index.search(queries, 10, best_effort(index))
+        truth = numpy_scores(queries, index.vectors, metric)
+        expected = np.sort(truth, axis=1)[:, ::-1][:, :10]
+        assert (scores >= expected[:, -1:] - 1e-4).mean() >= 0.98
+        np.testing.assert_allclose(scores, np.take_along_axis(truth, rows, 1), rtol=1e-3, atol=1e-3)
+        assert (np.diff(scores, axis=1) <= 1e-6).all()
+        if family is not Family.FLAT:
+            assert index._faiss.ntotal == ROWS  # the index itself was asked, not a scan
+
+    def test_survives_saving(self, family: Family, metric: Metric, tmp_path: Path) -> None:
+        index = made(family, metric)
+        index.save(tmp_path / "index.faiss")
+        again = Index.load(tmp_path / "index.faiss", index.spec, metric, index.vectors)
+        queries = prepare(clustered(20, seed=6), metric)
+        effort = best_effort(index)
+        for before, after in zip(index.search(queries, 5, effort), again.search(queries, 5, effort), strict=True):
+            np.testing.assert_array_equal(before, after)
+
+    def test_asked_for_more_than_there_is(self, family: Family, metric: Metric) -> None:
+        index = made(family, metric, rows=40)
+        scores, rows = index.search(index.vectors[:3], 60, best_effort(index))
+        assert [sorted(line) for line in rows[:, :40].tolist()] == [list(range(40))] * 3
+        assert (rows[:, 40:] == -1).all() and (scores[:, 40:] == -np.inf).all()
+
+    def test_exact_effort_is_exact(self, family: Family, metric: Metric) -> None:
+        index = made(family, metric)
+        queries = prepare(clustered(30, seed=8), metric)
+        scores, _ = index.search(queries, 5, EXACT)
+        truth = np.sort(numpy_scores(queries, index.vectors, metric), axis=1)[:, ::-1][:, :5]
+        np.testing.assert_allclose(scores, truth, rtol=1e-4, atol=1e-4)
+
+    def test_all_rows_equal(self, family: Family, metric: Metric) -> None:
+        vectors = prepare(np.ones((100, 32), dtype=np.float32), metric)
+        spec = choose_spec(family, 100, 32)
+        index = Index.train(spec, metric, vectors, np.arange(100, dtype=np.int64))
+        index.add(np.arange(100, dtype=np.int64))
+        _, rows = index.search(vectors[:1], 10, best_effort(index))
+        assert len({*rows[0].tolist()}) == 10 and (rows >= 0).all()
+
+
+@pytest.mark.parametrize("family", [Family.IVF_FLAT, Family.HNSW, Family.IVF_PQ])
+def test_rows_may_be_added_in_any_order(family: Family) -> None:
+    vectors = prepare(clustered(ROWS), Metric.COSINE)
+    index = Index.train(choose_spec(family, ROWS, 32), Metric.COSINE, vectors, np.arange(ROWS, dtype=np.int64))
+    late = np.arange(0, ROWS, 7, dtype=np.int64)
+    index.add(np.setdiff1d(np.arange(ROWS, dtype=np.int64), late))
+    index.add(late)
+    _, rows = index.search(vectors[late[:50]], 1, best_effort(index))
+    assert (rows[:, 0] == late[:50]).mean() >= 0.98
+
+
+def test_exact_scores_pass_over_missing_rows_and_refuse_wrong_ones() -> None:
+    vectors = clustered(10)
+    rows = np.array([[3, -1, 9]], dtype=np.int64)
+    scores = exact_scores(vectors[:1], vectors, rows, Metric.DOT)
+    np.testing.assert_allclose(scores[0, [0, 2]], vectors[[3, 9]] @ vectors[0], rtol=1e-5)
+    assert scores[0, 1] == -np.inf
+    with pytest.raises(IndexError, match="row 10 of 10"):
+        exact_scores(vectors[:1], vectors, np.array([[10]], dtype=np.int64), Metric.DOT)
+
+
+def test_exact_scores_read_a_memory_map_in_place(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", clustered(100))
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    rows = np.arange(100, dtype=np.int64)[None]
+    scores = exact_scores(mapped[:1].copy(), mapped, rows, Metric.EUCLIDEAN)
+    np.testing.assert_allclose(scores[0], -((mapped - mapped[0]) ** 2).sum(axis=1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "rows", "dimension", "expected"),
+    [
+        (None, 0, 8, "Flat"),
+        (None, 20_000, 8, "Flat"),
+        (None, 117_659, 384, "IVF512,PQ192x4fs"),
+        (None, 1_000_000, 100, "IVF2048,PQ50x4fs"),
+        (None, 117_659, 97, "IVF512,Flat"),  # a prime dimension can't be cut into parts
+        (Family.HNSW, 5, 8, "HNSW16,Flat"),
+        (Family.IVF_FLAT, 5, 8, "IVF1,Flat"),
+        (Family.IVF_PQ, 100_000, 9, "IVF512,PQ3x4fs"),
+    ],
+)
+def test_settings_left_open_are_chosen_by_size(family: Family | None, rows: int, dimension: int, expected: str) -> None:
+    assert choose_spec(family, rows, dimension).description == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(family=Family.IVF_FLAT, nlist=101), "only 100 items"),
+        (dict(family=Family.HNSW, m=3), "m is 3; it must be from 4 to 128"),
+        (dict(family=Family.HNSW, ef_construction=5), "ef_construction is 5"),
+    ],
+)
+def test_settings_out_of_range(settings: dict, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        choose_spec(rows=100, dimension=8, **settings)
+
+
+def test_too_few_rows_to_train_on() -> None:
+    vectors = clustered(8)
+    spec = choose_spec(Family.IVF_PQ, 8, 32)
+    with pytest.raises(InputError, match="use --index flat"):
+        Index.train(spec, Metric.DOT, vectors, np.arange(8, dtype=np.int64))
+
+
+def test_a_damaged_index_file_is_refused(tmp_path: Path) -> None:
+    index = made(Family.IVF_FLAT, Metric.DOT)
+    path = tmp_path / "index.faiss"
+    index.save(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CorruptError, match=r"index\.faiss"):
+        Index.load(path, index.spec, Metric.DOT, index.vectors)
+    index.save(path)
+    with pytest.raises(CorruptError, match="holds 1500 rows where the segment has 10"):
+        Index.load(path, index.spec, Metric.DOT, index.vectors[:10])
+
+
+def test_specs_survive_json() -> None:
+    for family in Family:
+        spec = choose_spec(family, 1_000, 32)
+        assert IndexSpec.from_json(spec.to_json()) == spec
+
+
+def test_the_ladder_climbs() -> None:
+    for family in (Family.IVF_FLAT, Family.HNSW):
+        ladder = effort_ladder(choose_spec(family, 100_000, 32), 100_000)
+        efforts = [effort.nprobe + effort.ef_search for effort in ladder]
+        assert efforts == sorted(set(efforts)) and len(ladder) >= 8
+    assert effort_ladder(choose_spec(Family.FLAT, 10, 2), 10) == []
+    assert {e.k_factor for e in effort_ladder(choose_spec(Family.IVF_PQ, 100_000, 32), 100_000)} == {4, 8, 16, 32}
+
+
+def test_threads_are_set() -> None:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    ann.set_threads(1)
+    assert faiss.omp_get_max_threads() == 1
+    ann.set_threads(before)

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import clustered
+
+from vecinity.indexer import build as build_module
+from vecinity.indexer import files, segment_writer
+from vecinity.indexer.ann import Family
+from vecinity.indexer.build import Build, IndexSettings
+from vecinity.indexer.catalog import Catalog, EmbedderRecord
+from vecinity.indexer.dataset import Source
+from vecinity.indexer.errors import GateError, IndexerError, InputError, SettingError, StorageError
+from vecinity.indexer.metric import Metric, Vectors
+from vecinity.indexer.segment import Segment
+from vecinity.indexer.word2vec import Word2VecSettings
+
+RECORD = EmbedderRecord("letters", "letters-1")
+
+
+class Letters:
+    """An embedder for tests: how often each letter occurs."""
+
+    kind = "letters"
+    dimension = 26
+    fingerprint = "letters-1"
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return np.array([[1 + t.count(chr(97 + i)) for i in range(26)] for t in texts], dtype=np.float32)
+
+    def canonical(self, text: str) -> str:
+        return text
+
+
+@pytest.fixture
+def vectors_path(tmp_path: Path) -> Path:
+    np.save(tmp_path / "v.npy", clustered(500))
+    return tmp_path / "v.npy"
+
+
+def left_behind(data_dir: Path) -> list[str]:
+    """Names of files and folders of builds that are not published."""
+    with_segments = Catalog(data_dir)
+    known = {s for name in with_segments.collections() for s in with_segments.segments(name)}
+    folders = [*data_dir.glob("collections/*/building/*"), *data_dir.glob("collections/*/segments/*")]
+    return [path.name for path in folders if path.name not in known] + [p.name for p in data_dir.glob("models/*")]
+
+
+def test_texts_are_embedded_and_published(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,text\n" + "".join(f"k{i},text {chr(97 + i % 26)}\n" for i in range(3_000)))
+    stages: dict[str, list[int]] = {}
+
+    def progress(stage: str, done: int, total: int | None, unit: str, note: str = "") -> None:
+        stages.setdefault(stage, []).append(done)
+
+    with Build(tmp_path / "data", "texts", progress=progress) as build:
+        report = build.from_texts(Source(path, ("text",), ("id",)), Letters(), RECORD)
+        segment = Segment(build.catalog.segment_folder(report.version))
+    assert report.version.item_count == segment.rows == 3_000
+    assert report.version.embedder == RECORD
+    rows = segment.find_rows(["k0", "k2999"])
+    assert segment.texts(rows) == ["text a", "text j"]
+    np.testing.assert_allclose(np.linalg.norm(segment.vectors, axis=1), 1, rtol=1e-5)
+    assert stages["embed"] == [1_024, 2_048, 3_000]
+    assert list(stages) == ["check", "embed", "write"]
+
+
+def test_words_are_the_vocabulary_most_frequent_first(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 50)
+    with Build(tmp_path / "data", "words") as build:
+        report = build.from_word2vec(Source(path), Word2VecSettings(dimension=8, epochs=1, threads=1))
+        segment = Segment(build.catalog.segment_folder(report.version))
+    assert segment.ids(np.arange(1, dtype=np.int64)) == ["the"]
+    assert {*segment.ids(np.arange(segment.rows, dtype=np.int64))} == {"the", "cat", "sat", "on", "mat", "dog", "log"}
+    assert report.version.embedder is not None and report.version.embedder.kind == "word2vec"
+    assert (tmp_path / "data" / "models" / report.version.embedder.fingerprint).is_dir()
+
+
+@pytest.mark.parametrize("family", Family)
+def test_every_row_is_found_in_its_index(tmp_path: Path, vectors_path: Path, family: Family) -> None:
+    settings = IndexSettings(metric=Metric.EUCLIDEAN, family=family)
+    with Build(tmp_path / "data", "mine", settings) as build:
+        report = build.from_vectors(vectors_path, None)
+        segment = Segment(build.catalog.segment_folder(report.version))
+    if family is not Family.FLAT:
+        assert report.calibration.queries == 50  # held out while measured, in the index now
+        assert segment.index._faiss.ntotal == 500
+    assert segment.manifest.calibration == report.calibration
+
+
+BAD_TEXTS = [
+    ("", InputError, "holds no text"),
+    ("id,text\n", InputError, "holds no text"),
+    ("id,text\na,\nb,  \n", InputError, "holds no text"),
+    ("id,text\na,one\nb,two\na,three\n", InputError, r"t\.csv:4: the id 'a' is also on line 2"),
+]
+
+
+@pytest.mark.parametrize(("content", "error", "message"), BAD_TEXTS)
+def test_bad_texts_are_found_before_anything_is_embedded(
+    tmp_path: Path, content: str, error: type[Exception], message: str
+) -> None:
+    class Never(Letters):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            raise AssertionError("embedded")
+
+    (tmp_path / "t.csv").write_text(content)
+    with Build(tmp_path / "data", "texts") as build, pytest.raises(error, match=message):
+        build.from_texts(Source(tmp_path / "t.csv", ("text",), ("id",)), Never(), RECORD)
+    assert left_behind(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("row", "metric", "message"),
+    [
+        (np.nan, Metric.DOT, r"the vector of item 124 \(id '123'\) holds NaN"),
+        (np.inf, Metric.COSINE, r"item 124 \(id '123'\) holds NaN or infinity"),
+        (0.0, Metric.COSINE, r"item 124 \(id '123'\) is zero"),
+        (1e200, Metric.DOT, "infinity"),
+    ],
+)
+def test_bad_vectors_are_named(tmp_path: Path, row: float, metric: Metric, message: str) -> None:
+    vectors = clustered(200).astype(np.float64)
+    vectors[123] = row
+    np.save(tmp_path / "v.npy", vectors)
+    with Build(tmp_path / "data", "mine", IndexSettings(metric=metric)) as build:
+        with pytest.raises(InputError, match=message):
+            build.from_vectors(tmp_path / "v.npy", None)
+    assert left_behind(tmp_path / "data") == []
+
+
+def test_no_vectors(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.ones((0, 4), dtype=np.float32))
+    with Build(tmp_path / "data", "mine") as build, pytest.raises(InputError, match="nothing to index"):
+        build.from_vectors(tmp_path / "v.npy", None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+@pytest.mark.parametrize("family", [None, Family.FLAT, Family.HNSW, Family.IVF_FLAT])
+def test_tiny_collections(tmp_path: Path, count: int, family: Family | None) -> None:
+    np.save(tmp_path / "v.npy", clustered(count))
+    with Build(tmp_path / "data", "mine", IndexSettings(family=family)) as build:
+        assert build.from_vectors(tmp_path / "v.npy", None).version.item_count == count
+
+
+def test_the_gate_keeps_a_bad_index_from_replacing_a_good_one(
+    tmp_path: Path, vectors_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Build(tmp_path / "data", "mine", IndexSettings(family=Family.IVF_FLAT)) as build:
+        build.from_vectors(vectors_path, None)
+    calibrated = build_module.calibrate
+
+    def worse(*arguments: object) -> object:
+        calibration = calibrated(*arguments)  # type: ignore[arg-type]
+        points = tuple(type(p)(p.k, p.effort, p.recall / 2, p.recall / 2, p.query_us) for p in calibration.points)
+        return type(calibration)(points, calibration.queries)
+
+    monkeypatch.setattr(build_module, "calibrate", worse)
+    with Build(tmp_path / "data", "mine", IndexSettings(family=Family.IVF_FLAT)) as build:
+        with pytest.raises(GateError, match=r"not published: the index reaches recall@10 0\.[45]"):
+            build.from_vectors(vectors_path, None)
+        assert build.catalog.version("mine").number == 1
+    assert left_behind(tmp_path / "data") == []
+
+
+STAGES = ["check", "embed", "train index", "add to index", "calibrate", "write"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_ctrl_c_publishes_nothing_and_leaves_nothing(tmp_path: Path, stage: str) -> None:
+    (tmp_path / "t.txt").write_text("".join(f"line {i}\n" for i in range(2_000)))
+
+    def interrupt(at: str, *_: object, **__: object) -> None:
+        if at == stage:
+            raise KeyboardInterrupt
+
+    settings = IndexSettings(family=Family.IVF_FLAT, target_recall=0)
+    with Build(tmp_path / "data", "texts", settings, interrupt) as build:
+        with pytest.raises(KeyboardInterrupt):
+            build.from_texts(Source(tmp_path / "t.txt"), Letters(), RECORD)
+    assert Catalog(tmp_path / "data").collections() == []
+    assert left_behind(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("at", ["mkdir", "fsync", "rename", "write"])
+def test_a_disk_that_refuses(
+    tmp_path: Path, vectors_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, at: str
+) -> None:
+    data_dir = tmp_path / "data"
+    with Build(data_dir, "mine") as build:
+        build.from_vectors(vectors_path, None)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(data_dir))
+
+    with Build(data_dir, "mine") as build, monkeypatch.context() as patched:
+        if at == "mkdir":
+            patched.setattr(Path, "mkdir", refuse)
+        elif at == "fsync":
+            patched.setattr(files.os, "fsync", refuse)
+        elif at == "rename":
+            patched.setattr(Path, "rename", refuse)
+        else:
+            patched.setattr(segment_writer.np, "save", refuse)
+        with pytest.raises(StorageError, match="nothing was published"):
+            build.from_vectors(vectors_path, None)
+    assert Catalog(data_dir).version("mine").number == 1
+    assert left_behind(data_dir) == []
+
+
+def test_the_next_build_sweeps_what_a_killed_one_left(tmp_path: Path, vectors_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Build(data_dir, "mine") as build:
+        kept = build.from_vectors(vectors_path, None).version.segment
+    for orphan in ("building/01ABC/01ABC", "segments/01DEF"):
+        (data_dir / "collections/mine" / orphan).mkdir(parents=True)
+    with Build(data_dir, "mine"):
+        pass
+    assert [path.name for path in (data_dir / "collections/mine/segments").iterdir()] == [kept]
+    assert left_behind(data_dir) == []
+
+
+def test_one_build_of_a_collection_at_a_time(tmp_path: Path) -> None:
+    with Build(tmp_path / "data", "mine"):
+        with pytest.raises(StorageError, match="another build of 'mine' is under way"):
+            Build(tmp_path / "data", "mine")
+        Build(tmp_path / "data", "other").close()
+    Build(tmp_path / "data", "mine").close()
+
+
+def test_old_versions_go(tmp_path: Path, vectors_path: Path) -> None:
+    for _ in range(4):
+        with Build(tmp_path / "data", "mine", IndexSettings(keep_versions=2)) as build:
+            report = build.from_vectors(vectors_path, None)
+    assert report.version.number == 4
+    assert [v.number for v in Catalog(tmp_path / "data").versions("mine")] == [4, 3]
+    assert len([*(tmp_path / "data/collections/mine/segments").iterdir()]) == 2
+
+
+@pytest.mark.parametrize("settings", [dict(target_recall=1.0), dict(target_recall=-0.1), dict(keep_versions=0)])
+def test_settings_out_of_range(settings: dict) -> None:
+    with pytest.raises(SettingError):
+        IndexSettings(**settings)
+
+
+def test_a_failed_training_leaves_no_model(tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("a b c\n")
+    with Build(tmp_path / "data", "words") as build, pytest.raises(IndexerError):
+        build.from_word2vec(Source(tmp_path / "c.txt"), Word2VecSettings())
+    assert left_behind(tmp_path / "data") == []

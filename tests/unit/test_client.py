@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.rpc import code_pb2, status_pb2
+
+import vecinity.client
+from vecinity.client import AsyncClient, Client, Hit, InvalidArgumentError, SearchResult, Term, Text, errors
+from vecinity.client import _convert as convert
+
+
+def test_the_public_names_are_these() -> None:
+    assert vecinity.client.__all__ == [
+        "AsyncClient", "BatchSearchResult", "CalibrationPoint", "Client", "Collection", "CorruptError",
+        "DeadlineExceededError", "Embedder", "Embeddings", "FailedPreconditionError", "Hit", "Index", "InternalError",
+        "InvalidArgumentError", "Metric", "NotFoundError", "Query", "ResourceExhaustedError", "SearchResult", "Term",
+        "Text", "UnavailableError", "UnimplementedError", "VecinityError",
+    ]  # fmt: skip
+    assert all(hasattr(vecinity.client, name) for name in vecinity.client.__all__)
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def faces(kind: type) -> dict[str, list[str]]:
+        members = inspect.getmembers(kind, inspect.isroutine)
+        return {name: [*inspect.signature(f).parameters] for name, f in members if not name.startswith("_")}
+
+    assert faces(Client) == faces(AsyncClient)
+
+
+def test_the_client_imports_nothing_of_the_server() -> None:
+    code = (
+        "import sys, vecinity.client\n"
+        "heavy = {'faiss', 'torch', 'pyarrow', 'apsw', 'numba', 'vecinity.indexer', 'vecinity.service'}\n"
+        "assert not heavy & {*sys.modules}, heavy & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_queries() -> None:
+    assert convert.query("king").id == "king"
+    assert convert.query(Text("king")).text == "king"
+    assert convert.query([1, 2]).vector.packed == np.array([1, 2], "<f4").tobytes()
+    assert convert.query(np.array([1.5], dtype=">f8")).vector.packed == np.array([1.5], "<f4").tobytes()
+
+
+def test_weights_are_sent_only_if_given() -> None:
+    request = convert.solve_analogy_request(
+        "c", ["a", Term("b", 2.0)], [Term("d")], 3, convert.effort(None, False, None, None), None, False, False
+    )
+    assert [term.weight if term.HasField("weight") else None for term in request.positives] == [None, 2.0]
+    assert request.negatives[0].weight == 1.0
+
+
+@pytest.mark.parametrize("call", [lambda c: c.solve_analogy("words", "king"), lambda c: c.embed("words", "king")])
+def test_a_string_is_no_list(call) -> None:  # type: ignore[no-untyped-def]
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match=r"must be a list, not a string"):
+        call(client)
+
+
+def test_results_are_sequences_and_columns() -> None:
+    result = SearchResult(["a", "b"], np.array([0.9, 0.8], np.float32), ["A", "B"], None, 3, 0.97, False)
+    assert result[0] == Hit("a", pytest.approx(0.9), "A", None)
+    assert [hit.id for hit in result] == ["a", "b"] == [hit.id for hit in result[0:2]]
+    assert len(result) == 2 and result[-1].id == "b"
+    with pytest.raises(IndexError):
+        result[2]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("INVALID_ARGUMENT", errors.InvalidArgumentError),
+        ("NOT_FOUND", errors.NotFoundError),
+        ("FAILED_PRECONDITION", errors.FailedPreconditionError),
+        ("DEADLINE_EXCEEDED", errors.DeadlineExceededError),
+        ("RESOURCE_EXHAUSTED", errors.ResourceExhaustedError),
+        ("UNAVAILABLE", errors.UnavailableError),
+        ("UNIMPLEMENTED", errors.UnimplementedError),
+        ("DATA_LOSS", errors.CorruptError),
+        ("INTERNAL", errors.InternalError),
+        ("UNKNOWN", errors.InternalError),
+    ],
+)
+def test_statuses_become_exceptions(code: str, kind: type[Exception]) -> None:
+    error = errors.from_status(status_pb2.Status(code=code_pb2.Code.Value(code), message="what and why"))
+    assert type(error) is kind and str(error) == "what and why" and error.reason == ""
+
+
+def test_no_server() -> None:
+    with Client("127.0.0.1:1", timeout=5) as client, pytest.raises(errors.UnavailableError):
+        client.get_collection("words")
+
+
+def test_in_process_without_a_data_directory(tmp_path: Path) -> None:
+    with pytest.raises(errors.VecinityError, match="not a data directory"):
+        Client.in_process(tmp_path / "absent")
+
+
+class TestAsync:
+    async def test_in_process(self, collections_dir: Path) -> None:
+        async with AsyncClient.in_process(collections_dir) as client:
+            result = await client.search("words", id="king", k=3)
+            assert len(result) == 3
+            assert [c.name async for c in client.list_collections(page_size=2)][-1] == "words"
+            with pytest.raises(errors.NotFoundError):
+                await client.search("words", id="kingg")
+
+    async def test_grpc(self, server) -> None:  # type: ignore[no-untyped-def]
+        async with AsyncClient(server.target) as client:
+            similarity = await client.similarity("words", "king", "queen")
+            assert -1 <= similarity <= 1
+            batch = await client.batch_search("words", ids=["king", "queen"], k=2)
+            assert [len(result) for result in batch] == [2, 2]
+            assert (await client.solve_analogy("words", ["king", "woman"], ["man"], k=1)).version == 1
+            assert (await client.embed("words", ["king"])).vectors.shape == (1, 50)
+            with pytest.raises(errors.DeadlineExceededError):
+                await client.search("words", id="king", timeout=1e-9)
