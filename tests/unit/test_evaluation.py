@@ -53,6 +53,8 @@ def test_recall_with_ties_takes_any_equal_score() -> None:
 def test_recall_with_ties_of_a_collection_smaller_than_k() -> None:
     truth = np.array([[-4.0, -9.0, -np.inf], [-np.inf] * 3])
     assert recall_at_k_with_ties(np.array([[-4.0, -10.0, -np.inf], [-np.inf] * 3]), truth) == 0.5
+    more_than_there_are = np.array([[-4.0, -9.0, -9.0], [-np.inf] * 3])
+    assert recall_at_k_with_ties(more_than_there_are, truth) == 1
 
 
 def test_recall_with_ties_scales_its_tolerance() -> None:

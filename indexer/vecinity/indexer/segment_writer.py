@@ -5,6 +5,7 @@ Memory stays bounded by 8 bytes a row for the hash of its id: all else goes to t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ class SegmentWriter:
         self.dimension = dimension
         self.metric = metric
         self.rows = 0
+        self._complete = False
         self._hashes: list[NDArray[np.uint64]] = []
         self._pending_ids: list[str] = []
         self._pending_texts: list[str | None] = []
@@ -61,9 +63,12 @@ class SegmentWriter:
 
     def __exit__(self, *_: object) -> None:
         """Close the files, finished or not."""
-        if not self._vectors.closed:
-            self._vectors.close()
-            self._items.close()
+        if self._complete:
+            return
+        for file in (self._vectors, self._items):
+            # An error is on its way already; that the rest can't be written either, as on a full disk, adds nothing.
+            with contextlib.suppress(OSError):
+                file.close()
 
     def append(self, ids: Sequence[str], texts: Sequence[str | None], vectors: Vectors) -> None:
         """Add items.
@@ -98,6 +103,7 @@ class SegmentWriter:
             self._vectors.seek(0)
             self._write_header()
             self._vectors.close()
+            self._complete = True
             self._close_ids()
             vectors: Vectors = np.load(self.folder / VECTORS, mmap_mode="r")
         return vectors

@@ -82,7 +82,9 @@ def build(
     sample: Annotated[float, typer.Option(help="word2vec: words above this frequency are thinned out.")] = 1e-4,
     min_count: Annotated[int, typer.Option(help="word2vec: rarer words are left out.")] = 5,
     epochs: Annotated[int, typer.Option(help="word2vec: passes over the corpus.")] = 5,
-    learning_rate: Annotated[float, typer.Option(help="word2vec: at the start.")] = 0.025,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="word2vec: at the start.  [default: 0.025, with cbow 0.05]")
+    ] = None,
     threads: Annotated[int, typer.Option(help="word2vec: training threads; 0 is one for each CPU.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="word2vec: one thread and one seed give one result.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -128,6 +130,8 @@ def build(
             from vecinity.indexer.word2vec import Word2VecSettings
 
             chosen = {"threads": threads} if threads else {}
+            if learning_rate is None:  # the defaults of the original word2vec
+                learning_rate = 0.05 if architecture is Architecture.CBOW else 0.025
             report = pipeline.from_word2vec(
                 texts,
                 Word2VecSettings(

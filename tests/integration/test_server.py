@@ -1,0 +1,237 @@
+"""Real server processes: start, health, reflection, publish, damage, drain."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from conftest import clustered, publish_vectors, running_server
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from vecinity.client import Client, VecinityError, errors
+from vecinity.indexer.ann import Family
+from vecinity.indexer.catalog import Catalog
+
+
+def wait_until(condition, seconds: float = 10) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def version_served(client: Client, name: str = "mine") -> int:
+    return client.get_collection(name).version
+
+
+def health_of(target: str, service: str) -> str:
+    with grpc.insecure_channel(target) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            status = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
+        except grpc.RpcError as error:
+            return str(error.code().name)
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(status)
+
+
+def test_health_is_told_for_each_collection(server) -> None:  # type: ignore[no-untyped-def]
+    assert health_of(server.target, "") == "SERVING"
+    assert health_of(server.target, "vecinity.v1.SearchService") == "SERVING"
+    assert health_of(server.target, "collections/words") == "SERVING"
+    assert health_of(server.target, "collections/absent") == "NOT_FOUND"
+
+
+def test_reflection_is_behind_its_flag(server, collections_dir: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with grpc.insecure_channel(server.target) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert "vecinity.v1.SearchService" in database.get_services()
+        service = DescriptorPool(database).FindServiceByName("vecinity.v1.SearchService")
+        assert [method.name for method in service.methods] == [
+            "Search",
+            "BatchSearch",
+            "SolveAnalogy",
+            "ComputeSimilarity",
+        ]
+    with running_server(collections_dir, tmp_path / "log") as silent, grpc.insecure_channel(silent.target) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            ProtoReflectionDescriptorDatabase(channel).get_services()
+        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    ("method", "payload", "code", "reason"),
+    [
+        ("/vecinity.v1.SearchService/Find", b"", "UNIMPLEMENTED", "ERROR_REASON_UNKNOWN_METHOD"),
+        ("/vecinity.v1.SearchService/Search", b"\xff\xff", "INVALID_ARGUMENT", "ERROR_REASON_INVALID_ARGUMENT"),
+        ("/vecinity.v1.SearchService/Search", b"", "INVALID_ARGUMENT", "ERROR_REASON_INVALID_ARGUMENT"),
+    ],
+)
+def test_rich_details_reach_a_bare_caller(server, method: str, payload: bytes, code: str, reason: str) -> None:  # type: ignore[no-untyped-def]
+    with grpc.insecure_channel(server.target) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(method)(payload, timeout=5)
+    assert caught.value.code().name == code
+    details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
+    info = error_details_pb2.ErrorInfo()
+    assert status_pb2.Status.FromString(details).details[0].Unpack(info)
+    assert info.reason == reason
+
+
+def test_a_call_gone_before_its_answer_costs_nothing(server) -> None:  # type: ignore[no-untyped-def]
+    vectors = clustered(5_000, seed=2)
+    with Client(server.target) as client:
+        for _ in range(5):
+            with pytest.raises(errors.DeadlineExceededError):
+                client.batch_search("cosine-flat", vectors=vectors, k=100, exact=True, timeout=0.02)
+        began = time.monotonic()
+        client.search("cosine-flat", id="item-1")
+        assert time.monotonic() - began < 5
+
+
+def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    publish_vectors(data_dir, "mine", clustered(500), tmp_path)
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        stop = threading.Event()
+
+        def ask() -> list[int]:
+            seen = []
+            while not stop.is_set():
+                result = client.batch_search("mine", ids=["0", "499"], k=3)
+                assert [len(hits) for hits in result] == [3, 3]
+                seen.append(result.version)
+            return seen
+
+        with ThreadPoolExecutor(4) as pool:
+            askers = [pool.submit(ask) for _ in range(4)]
+            for number in (2, 3, 4):
+                publish_vectors(data_dir, "mine", clustered(500 + number), tmp_path)
+                began = time.monotonic()
+                wait_until(lambda number=number: version_served(client) == number)
+                assert time.monotonic() - began < 5
+            stop.set()
+            for asker in askers:
+                seen = asker.result()
+                assert seen == sorted(seen) and seen[-1] == 4
+        assert client.search("mine", id="0", version=3).version == 3  # kept, and can still be asked
+        with pytest.raises(errors.NotFoundError):
+            client.search("mine", id="0", version=1)  # pruned
+        assert server.stop() == 0
+        assert "Traceback" not in server.log()
+
+
+def test_a_new_collection_is_served_and_healthy(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    Catalog(data_dir).close()
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        assert list(client.list_collections()) == []
+        publish_vectors(data_dir, "mine", clustered(50), tmp_path)
+        wait_until(lambda: [c.name for c in client.list_collections()] == ["mine"])
+        wait_until(lambda: health_of(server.target, "collections/mine") == "SERVING")
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "items.arrow", "id_hashes.npy", "index.faiss", "segment.json"])
+def test_a_damaged_version_is_refused_and_the_one_before_serves(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / "data"
+    for rows in (300, 400):
+        publish_vectors(data_dir, "mine", clustered(rows), tmp_path, family=Family.HNSW, target_recall=0)
+    catalog = Catalog(data_dir)
+    damaged = catalog.segment_folder(catalog.version("mine")) / name
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        assert version_served(client) == 1
+        assert len(client.search("mine", id="299", k=5)) == 5
+        assert name in server.log()
+        with pytest.raises(errors.CorruptError, match=re.escape(name)):
+            client.search("mine", id="0", version=2)
+
+
+def test_nothing_but_damaged_versions(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    publish_vectors(data_dir, "mine", clustered(30), tmp_path)
+    publish_vectors(data_dir, "good", clustered(30), tmp_path)
+    catalog = Catalog(data_dir)
+    (catalog.segment_folder(catalog.version("mine")) / "vectors.npy").unlink()
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        with pytest.raises(errors.CorruptError, match=r"vectors\.npy"):
+            client.search("mine", id="0")
+        assert client.search("good", id="0")
+
+
+def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
+    queries = clustered(4_000, dimension=256, seed=5)
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(client.batch_search, "mine", vectors=queries, k=10)
+            time.sleep(0.4)
+            assert not call.done(), "the machine is too fast for this test: ask for more"
+            server.process.send_signal(signal.SIGTERM)
+            assert len(call.result(60)) == 4_000
+        assert server.process.wait(30) == 0
+        with pytest.raises(VecinityError):
+            client.search("mine", id="0", timeout=1)
+
+
+def test_sigint_stops_too(collections_dir: Path, tmp_path: Path) -> None:
+    with running_server(collections_dir, tmp_path / "log") as server:
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_a_port_taken_is_one_clear_line(collections_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "vecinity.cli", "serve", "--data-dir", str(collections_dir)]
+        done = subprocess.run([*command, "--listen", address], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("vecinity: ")]
+    assert len(lines) == 1 and f"can't listen on {address}" in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_come_from_environment_and_file(collections_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "vecinity.toml").write_text("k_max = 7\nlog_format = 'json'\n")
+    with running_server(
+        collections_dir, tmp_path / "log", VECINITY_CONFIG=str(tmp_path / "vecinity.toml"), VECINITY_BATCH_MAX="2"
+    ) as server:
+        with Client(server.target) as client:
+            with pytest.raises(errors.InvalidArgumentError, match="from 1 to 7"):
+                client.search("words", id="king", k=8)
+            with pytest.raises(errors.InvalidArgumentError, match="from 1 to 2"):
+                client.batch_search("words", ids=["a", "b", "c"], k=1)
+        assert server.log().startswith("{")
+
+
+def test_many_clients_at_once_get_their_own_answers(server) -> None:  # type: ignore[no-untyped-def]
+    vectors = clustered()
+    with Client(server.target) as client, ThreadPoolExecutor(16) as pool:
+        rows = list(range(0, 2_000, 5))
+        found = pool.map(lambda row: client.search("euclidean-flat", vector=vectors[row], k=1).ids[0], rows)
+        assert list(found) == [f"item-{row}" for row in rows]
+
+
+def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, tmp_path: Path) -> None:
+    queries = np.tile(clustered(), (2, 1))
+    with running_server(collections_dir, tmp_path / "log", VECINITY_CALLS_MAX="1") as server:
+        with Client(server.target) as client, ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(client.batch_search, "cosine-flat", vectors=queries, k=50) for _ in range(8)]
+            outcomes = [call.exception() for call in calls]
+        assert any(outcome is None for outcome in outcomes)
+        refused = [outcome for outcome in outcomes if outcome is not None]
+        assert refused and all(isinstance(outcome, errors.ResourceExhaustedError) for outcome in refused)
