@@ -7,6 +7,7 @@ caller (the command line) passes.
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from vecinity.indexer.errors import SettingError
+from vecinity.service.limits import Limits
 
 _CONFIG_VARIABLE = "VECINITY_CONFIG"
 
@@ -40,6 +42,10 @@ class Config(BaseSettings):
     verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
     @field_validator("listen")
     @classmethod

@@ -84,7 +84,7 @@ class Handlers:
         return collections_pb.GetCollectionResponse(collection=convert.collection(version))
 
     async def list_collections(self, call: Call, request: collections_pb.ListCollectionsRequest) -> Message:
-        size = validate.page_size(request, self.limits)
+        size = validate.page_size(request)
         # The token is the last name of the page before, so a page stays right while collections come and go.
         following = sorted(name for name in self.engine.store.current if name > request.page_token)
         page = [await self.engine.store.get(name) for name in following[:size]]

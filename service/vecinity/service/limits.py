@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Each is the largest value allowed; the defaults are those of `vecinity.service.config.Config`.
+    """Each is the largest value allowed; `vecinity.service.config.Config` has the defaults.
 
     Attributes:
         k_max: Hits for one query.
@@ -15,12 +15,10 @@ class Limits:
         hits_max: Queries × k in one call.
         texts_max: Texts to embed in one call.
         text_chars_max: Characters in one text or id.
-        page_max: Collections in one page.
     """
 
-    k_max: int = 10_000
-    batch_max: int = 10_000
-    hits_max: int = 1_000_000
-    texts_max: int = 1_000
-    text_chars_max: int = 32_768
-    page_max: int = 1_000
+    k_max: int
+    batch_max: int
+    hits_max: int
+    texts_max: int
+    text_chars_max: int

@@ -20,7 +20,6 @@ from vecinity.service.edge.grpcio import GrpcEdge
 from vecinity.service.edge.in_process import InProcessEdge
 from vecinity.service.engine import Engine
 from vecinity.service.handlers import Handlers
-from vecinity.service.limits import Limits
 from vecinity.service.log import configure_log
 from vecinity.service.pipeline import Pipeline
 from vecinity.service.store import Store
@@ -39,14 +38,7 @@ class Service:
         self.config = config
         self.store = Store(config.data_dir, verify=config.verify)
         self.engine = Engine(self.store, threads=config.threads, default_recall=config.target_recall)
-        limits = Limits(
-            k_max=config.k_max,
-            batch_max=config.batch_max,
-            hits_max=config.hits_max,
-            texts_max=config.texts_max,
-            text_chars_max=config.text_chars_max,
-        )
-        self.pipeline = Pipeline(Handlers(self.engine, limits).methods(), calls_max=config.calls_max)
+        self.pipeline = Pipeline(Handlers(self.engine, config.limits).methods(), calls_max=config.calls_max)
         self._watcher: asyncio.Task[None] | None = None
         self._on_change: list[Callable[[], None]] = []
 

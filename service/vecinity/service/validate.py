@@ -12,6 +12,9 @@ from vecinity.service.errors import InvalidArgumentError
 from vecinity.service.limits import Limits
 from vecinity.v1 import collection_service_pb2, core_pb2, embedding_service_pb2, search_service_pb2
 
+_PAGE_DEFAULT = 100
+_PAGE_MAX = 1_000
+
 
 def search(request: search_service_pb2.SearchRequest, limits: Limits) -> None:
     _collection(request.collection)
@@ -79,9 +82,9 @@ def get_collection(request: collection_service_pb2.GetCollectionRequest) -> None
     _collection(request.name, "name")
 
 
-def page_size(request: collection_service_pb2.ListCollectionsRequest, limits: Limits) -> int:
+def page_size(request: collection_service_pb2.ListCollectionsRequest) -> int:
     """The number of collections in a page; 0 asks for the default."""
-    return min(request.page_size or 100, limits.page_max)
+    return min(request.page_size or _PAGE_DEFAULT, _PAGE_MAX)
 
 
 def _collection(name: str, field: str = "collection") -> None:

@@ -1,0 +1,34 @@
+"""A segment of each format that was ever published stays readable. The folders are never made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vecinity.indexer.ann import EXACT, Effort, Family
+from vecinity.indexer.metric import Metric
+from vecinity.indexer.segment import Segment
+
+FOLDER = Path(__file__).parent
+
+
+def test_format_1() -> None:
+    segment = Segment(FOLDER / "segment-v1")
+    manifest = segment.manifest
+    assert (manifest.rows, manifest.dimension, manifest.metric) == (10, 4, Metric.COSINE)
+    assert (manifest.spec.family, manifest.spec.nlist) == (Family.IVF_FLAT, 2)
+    (point,) = manifest.calibration.points
+    assert (point.k, point.effort, point.recall, point.query_us) == (10, Effort(nprobe=2), 1.0, 3.5)
+    expected = np.arange(1, 41, dtype=np.float64).reshape(10, 4) % 7 + np.eye(10, 4)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(segment.vectors, expected, rtol=1e-6)
+    every = np.arange(10, dtype=np.int64)
+    assert segment.ids(every) == [*(f"id {i}" for i in range(9)), "naïve"]
+    assert segment.texts(every) == [f"text {i}" if i % 2 else "" for i in range(10)]
+    np.testing.assert_array_equal(segment.find_rows(["naïve", "id 4", "absent"]), [9, 4, -1])
+    query = segment.vectors[3:4].copy()
+    for effort in (EXACT, Effort(nprobe=2)):
+        scores, rows = segment.index.search(query, 10, effort)
+        np.testing.assert_allclose(scores[0], np.sort(expected @ expected[3])[::-1], rtol=1e-5)
+        assert rows[0, 0] == 3
