@@ -10,7 +10,7 @@ import pytest
 from conftest import clustered
 from oracle import Oracle
 
-from vecinity.client import Client, InvalidArgumentError, NotFoundError, SearchResult, Term
+from vecinity.client import Client, DeadlineExceededError, InvalidArgumentError, NotFoundError, SearchResult, Term
 from vecinity.v1 import core_pb2, search_service_pb2, search_service_pb2_grpc
 
 METRICS = ("cosine", "dot", "euclidean")
@@ -256,6 +256,8 @@ def test_zero_is_a_vector_for_other_metrics(client: Client) -> None:
         (["item-1"], [Term("item-2", -1.0)], r"negatives\[0\].weight"),
         ([Term("item-1", float("nan"))], [], "weight"),
         ([np.zeros(32)], [], "zero"),
+        ([np.ones(32), np.ones(31)], [], "dimension 31"),
+        ([np.ones(32)], [np.full(32, np.nan)], "NaN"),
     ],
 )
 def test_bad_analogies(client: Client, positive: list, negative: list, message: str) -> None:
@@ -271,11 +273,19 @@ def test_bad_batches(client: Client) -> None:
         (dict(vectors=np.ones((2, 31))), "dimension 31"),
         (dict(ids=["item-1", ""]), r"queries.ids\[1\]: is empty"),
         (dict(vectors=np.ones((2_000, 32)), k=1_000), "send fewer"),
+        (dict(vectors=np.ones((1_000, 32)), k=900, include_vectors=True), "ask for fewer"),
     ):
         with pytest.raises(InvalidArgumentError, match=message):
             client.batch_search("cosine-flat", **arguments)
     with pytest.raises(NotFoundError, match="'absent'"):
         client.batch_search("cosine-flat", ids=["item-1", "absent"])
+
+
+def test_deadlines(client: Client) -> None:
+    queries = clustered(10_000)
+    with pytest.raises(DeadlineExceededError):
+        client.batch_search("cosine-flat", vectors=queries, k=100, exact=True, timeout=0.05)
+    assert client.search("cosine-flat", id="item-1", k=1)
 
 
 def test_pinned_versions(client: Client, collections_dir: Path) -> None:

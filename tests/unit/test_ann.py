@@ -114,11 +114,12 @@ def test_exact_scores_read_a_memory_map_in_place(tmp_path: Path) -> None:
         (None, 0, 8, "Flat"),
         (None, 20_000, 8, "Flat"),
         (None, 117_659, 384, "IVF512,PQ192x4fs"),
-        (None, 1_000_000, 100, "IVF2048,PQ50x4fs"),
-        (None, 117_659, 97, "IVF512,Flat"),  # a prime dimension can't be cut into parts
+        (None, 1_000_000, 100, "IVF2048,PQ100x4fs"),
+        (None, 117_659, 97, "IVF512,PQ97x4fs"),
+        (None, 117_659, 769, "IVF512,Flat"),  # 769 = 1 × 769 can't be cut into halves
         (Family.HNSW, 5, 8, "HNSW16,Flat"),
         (Family.IVF_FLAT, 5, 8, "IVF1,Flat"),
-        (Family.IVF_PQ, 100_000, 9, "IVF512,PQ3x4fs"),
+        (Family.IVF_PQ, 100_000, 9, "IVF512,PQ9x4fs"),
     ],
 )
 def test_settings_left_open_are_chosen_by_size(family: Family | None, rows: int, dimension: int, expected: str) -> None:

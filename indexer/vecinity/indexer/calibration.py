@@ -21,11 +21,13 @@ from vecinity.indexer.progress import Progress, silent
 
 CALIBRATED_K = (1, 10, 100)
 QUERIES_MAX = 1_000
+# The recall of one query for 100 hits varies little, and its search is the dear one.
+_QUERIES = {1: QUERIES_MAX, 10: QUERIES_MAX, 100: 300}
 _SHARE_HELD_OUT = 10
 _CHUNK_ROWS = 65_536
 _Z_95 = 1.645
-_GOOD_ENOUGH = 0.9995
-_GAIN_MIN = 0.0005
+_GOOD_ENOUGH = 0.998
+_GAIN_MIN = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ def hold_out(rows: int, seed: int) -> Rows:
 def calibrate(index: Index, held_out: Rows, progress: Progress = silent) -> Calibration:
     """Measure `index`, which holds all rows but `held_out`, at each effort of its family's ladder.
 
-    The ladder is climbed, for each k_factor, until an effort finds practically everything or no more than the one
-    before: what lies above is dearer and no better.
+    The ladder is climbed, for each k_factor, until an effort finds hardly more than the one before, and it ends where
+    one finds practically everything: what lies above is dearer and no better.
     """
     ladder = effort_ladder(index.spec, len(index.vectors))
     indexed = len(index.vectors) - len(held_out)
@@ -93,11 +95,13 @@ def calibrate(index: Index, held_out: Rows, progress: Progress = silent) -> Cali
         progress("calibrate", step, len(ladder), "efforts")
         if effort.k_factor in finished:
             continue
-        measured = [_measure(index, queries, truth[:, :k], effort, k) for k in ks]
+        measured = [_measure(index, queries[: _QUERIES[k]], truth[: _QUERIES[k], :k], effort, k) for k in ks]
         points += measured
         recalls = [point.recall for point in measured]
+        if min(recalls) >= _GOOD_ENOUGH:
+            break
         gains = np.subtract(recalls, previous.get(effort.k_factor, [0.0] * len(ks)))
-        if min(recalls) >= _GOOD_ENOUGH or max(gains) < _GAIN_MIN:
+        if max(gains) < _GAIN_MIN:
             finished.add(effort.k_factor)
         previous[effort.k_factor] = recalls
     progress("calibrate", len(ladder), len(ladder), "efforts")

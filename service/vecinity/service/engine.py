@@ -113,10 +113,14 @@ class Engine:
     Args:
         threads: Search threads; 0 is one for each CPU this process may use.
         default_recall: For requests that name no effort.
+        answer_bytes_max: How much the vectors of an answer may take.
     """
 
-    def __init__(self, store: Store, *, threads: int = 0, default_recall: float = 0.95) -> None:
+    def __init__(
+        self, store: Store, *, threads: int = 0, default_recall: float = 0.95, answer_bytes_max: int = 64 << 20
+    ) -> None:
         self.store = store
+        self.answer_bytes_max = answer_bytes_max
         self.default_recall = default_recall
         self.threads = threads or len(os.sched_getaffinity(0))
         # One OpenMP thread in each: the pool is the parallelism, two levels of it would fight over the cores.
@@ -184,11 +188,12 @@ class Engine:
         vectors = np.empty((len(queries), version.record.dimension), dtype=np.float32)
         for kind in Kind:
             if places := [i for i, query in enumerate(queries) if query.kind is kind]:
-                of_kind = [queries[i] for i in places]
-                given = np.stack([q.vector for q in of_kind if q.vector is not None]) if kind is Kind.VECTOR else None
-                vectors[places] = await self._vectors(
-                    call, version, Queries(kind, [query.string for query in of_kind], given)
-                )
+                if kind is Kind.VECTOR:
+                    given = [queries[i].vector for i in places]
+                    vectors[places] = [_checked(v[None], version.record)[0] for v in given if v is not None]
+                else:
+                    strings = [queries[i].string for i in places]
+                    vectors[places] = await self._vectors(call, version, Queries(kind, strings))
         return vectors
 
     async def _find(
@@ -199,42 +204,46 @@ class Engine:
         vectors: Vectors,
         left_out: Sequence[frozenset[int]] | None,
     ) -> Answer:
+        self._check_answer_size(len(vectors), search, version.record.dimension)
         chosen = self._plan(version, search.wish, search.k)
         # So many more are fetched that k remain when those left out are dropped.
         extra = max(map(len, left_out)) if left_out else 0
-        async with asyncio.TaskGroup() as group:
-            chunks = [
-                group.create_task(
-                    self._run(
-                        call,
-                        self._searchers,
-                        partial(
-                            _search_chunk,
-                            version,
-                            vectors[begin : begin + _CHUNK_QUERIES],
-                            search.k,
-                            extra,
-                            chosen,
-                            left_out and left_out[begin : begin + _CHUNK_QUERIES],
-                        ),
-                    )
+        parts = await asyncio.gather(
+            *(
+                self._run(
+                    call,
+                    self._searchers,
+                    partial(
+                        _search_chunk,
+                        version,
+                        vectors[begin : begin + _CHUNK_QUERIES],
+                        search,
+                        extra,
+                        chosen,
+                        left_out and left_out[begin : begin + _CHUNK_QUERIES],
+                    ),
                 )
                 for begin in range(0, len(vectors), _CHUNK_QUERIES)
-            ]
-        found = [chunk.result() for chunk in chunks]
-        rows = [line for lines, _ in found for line in lines]
-        flat = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
-        scores = np.concatenate([line for _, lines in found for line in lines])
-        ids, texts, hit_vectors = await self._run(call, self._searchers, lambda: _contents(version, flat, search))
+            )
+        )
         return Answer(
-            counts=[len(line) for line in rows],
-            ids=ids,
-            scores=scores,
-            texts=texts,
-            vectors=hit_vectors,
+            counts=[count for part in parts for count in part.counts],
+            ids=[item_id for part in parts for item_id in part.ids],
+            scores=np.concatenate([part.scores for part in parts]),
+            texts=[text for part in parts for text in part.texts] if search.include_texts else None,
+            vectors=np.concatenate([part.vectors for part in parts]) if search.include_vectors else None,
             version=version.record.number,
             predicted_recall=chosen.predicted_recall,
         )
+
+    def _check_answer_size(self, queries: int, search: Search, dimension: int) -> None:
+        size = queries * search.k * dimension * 4
+        if search.include_vectors and size > self.answer_bytes_max:
+            raise InvalidArgumentError(
+                "include_vectors",
+                f"the vectors of {queries} × {search.k} hits are {size >> 20} MiB; the limit is "
+                f"{self.answer_bytes_max >> 20} MiB: ask for fewer at once",
+            )
 
     def _plan(self, version: OpenVersion, wish: Wish, k: int) -> Plan:
         """Requests of one kind come by the thousand, so a version keeps what was planned for them."""
@@ -256,40 +265,40 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(pool, unless_too_late)
 
 
-Lines = list[NDArray[np.int64]]
-ScoreLines = list[NDArray[np.float32]]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The hits of one chunk of queries, laid out as in `Answer`; texts and vectors are empty if not asked for."""
+
+    counts: list[int]
+    ids: list[str]
+    scores: NDArray[np.float32]
+    texts: list[str]
+    vectors: Vectors
 
 
 def _search_chunk(
     version: OpenVersion,
     vectors: Vectors,
-    k: int,
+    search: Search,
     extra: int,
     chosen: Plan,
     left_out: Sequence[frozenset[int]] | None,
-) -> tuple[Lines, ScoreLines]:
-    """Rows and scores of each query's hits, without those left out and without the -1 of a small collection."""
-    index = version.segment.index
-    scores, rows = index.search(vectors, min(k + extra, len(index.vectors)), chosen.effort)
-    lines: Lines = []
-    score_lines: ScoreLines = []
-    for i in range(len(vectors)):
-        keep = rows[i] >= 0
-        if left_out is not None and left_out[i]:
-            keep &= ~np.isin(rows[i], list(left_out[i]))
-        lines.append(rows[i][keep][:k])
-        score_lines.append(scores[i][keep][:k])
-    return lines, score_lines
-
-
-def _contents(
-    version: OpenVersion, rows: NDArray[np.int64], search: Search
-) -> tuple[list[str], list[str] | None, Vectors | None]:
+) -> _Part:
+    """Search, drop what is left out and the -1 of a small collection, and look up what the hits contain."""
     segment = version.segment
-    return (
-        segment.ids(rows),
-        segment.texts(rows) if search.include_texts else None,
-        np.asarray(segment.vectors[rows]) if search.include_vectors else None,
+    scores, rows = segment.index.search(vectors, min(search.k + extra, segment.rows), chosen.effort)
+    keep = rows >= 0
+    if left_out is not None:
+        for line, without in enumerate(left_out):
+            keep[line] &= ~np.isin(rows[line], list(without))
+    keep &= np.cumsum(keep, axis=1) <= search.k
+    found = rows[keep]
+    return _Part(
+        counts=keep.sum(axis=1).tolist(),
+        ids=segment.ids(found),
+        scores=scores[keep],
+        texts=segment.texts(found) if search.include_texts else [],
+        vectors=np.asarray(segment.vectors[found]) if search.include_vectors else segment.vectors[:0],
     )
 
 

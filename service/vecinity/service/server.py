@@ -37,7 +37,12 @@ class Service:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.store = Store(config.data_dir, verify=config.verify)
-        self.engine = Engine(self.store, threads=config.threads, default_recall=config.target_recall)
+        self.engine = Engine(
+            self.store,
+            threads=config.threads,
+            default_recall=config.target_recall,
+            answer_bytes_max=config.message_bytes_max,
+        )
         self.pipeline = Pipeline(Handlers(self.engine, config.limits).methods(), calls_max=config.calls_max)
         self._watcher: asyncio.Task[None] | None = None
         self._on_change: list[Callable[[], None]] = []

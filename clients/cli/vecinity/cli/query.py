@@ -12,7 +12,7 @@ from vecinity.cli.exit_codes import CommandError
 from vecinity.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from vecinity.client import Client, Query, SearchResult, Term
+    from vecinity.client import CalibrationPoint, Client, Query, SearchResult, Term
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
@@ -162,9 +162,9 @@ def collections(
                     f"{p.recall_lower_bound:.4f}",
                     f"{p.query_us:.0f}",
                 )
-                for p in found[0].index.calibration
+                for p in _worth_it(found[0].index.calibration)
             ],
-            title="calibration",
+            title="calibration: the efforts that no cheaper one equals",
             numeric=7,
         )
 
@@ -177,6 +177,15 @@ def _client(target: str | None, data_dir: Path | None, timeout: float) -> Client
     if data_dir is not None:
         return Client.in_process(data_dir, timeout=timeout)
     return Client(target or DEFAULT_TARGET, timeout=timeout)
+
+
+def _worth_it(points: Sequence[CalibrationPoint]) -> list[CalibrationPoint]:
+    """By k and cost, those points that find more than every cheaper one."""
+    kept: list[CalibrationPoint] = []
+    for point in sorted(points, key=lambda p: (p.k, p.query_us)):
+        if not kept or kept[-1].k != point.k or point.recall > kept[-1].recall:
+            kept.append(point)
+    return kept
 
 
 def _query(term: str, by_text: bool) -> str:
