@@ -54,6 +54,7 @@ class MiniLmEmbedder:
         self._model = _load(path, allow_download)
         self.dimension = int(self._model.get_embedding_dimension())
         self.fingerprint = _fingerprint(self._model)
+        self._unit_length = type(self._model[-1]).__name__ == "Normalize"
         self._lock = Lock()  # the tokenizer is not safe for threads
         self.dtype = _use_bfloat16_if_same(self._model)
 
@@ -64,7 +65,9 @@ class MiniLmEmbedder:
             vectors = self._model.encode(
                 list(texts), batch_size=_BATCH_TEXTS, show_progress_bar=False, convert_to_numpy=True
             )
-        return np.ascontiguousarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+        # In bfloat16 the model's own scaling to length 1 is off by up to a percent.
+        return normalise(vectors) if self.dtype == "bfloat16" and self._unit_length else vectors
 
     def canonical(self, text: str) -> str:
         """See `Embedder.canonical`."""
