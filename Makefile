@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports protos-check deploy-check pytest format protos bench-word2vec bench-recall clean
+.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-recall clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -28,7 +28,7 @@ $(BENCH_READY): $(READY)
 demo: $(READY) ## The whole road once: corpus, training, index, server, questions
 	$(BIN)/vecinity demo --data-dir demo-data
 
-test: lint types imports protos-check deploy-check pytest ## Everything CI runs
+test: lint types imports generated-check deploy-check pytest ## Everything CI runs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -40,9 +40,10 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
-protos-check: $(READY)
+generated-check: $(READY)
 	$(BIN)/buf lint
 	$(BIN)/python protos/generate.py --check
+	$(BIN)/python clients/python/generate.py --check
 
 deploy-check: $(READY)
 	$(BIN)/hadolint Dockerfile
@@ -57,6 +58,9 @@ format: $(READY) ## Format the code
 
 protos: $(READY) ## Generate code from the protos
 	$(BIN)/python protos/generate.py
+
+clients: $(READY) ## Generate the blocking client from the one for asyncio
+	$(BIN)/python clients/python/generate.py
 
 bench-word2vec: $(BENCH_READY) ## word2vec against gensim, on ../shared/data
 	$(BIN)/python tests/benchmarks/bench_word2vec.py

@@ -9,8 +9,8 @@
 directory without a server. Errors are the classes of `vecinity.client.errors`.
 """
 
-from vecinity.client._async_client import AsyncClient
-from vecinity.client._client import Client
+from vecinity.client._async.client import AsyncClient
+from vecinity.client._sync.client import Client
 from vecinity.client._types import (
     BatchSearchResult,
     CalibrationPoint,

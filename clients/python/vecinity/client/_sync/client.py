@@ -1,8 +1,11 @@
-"""The client for asyncio."""
+"""A client whose methods ask a server, or a service in this process.
+
+`_sync/client.py` is generated from `_async/client.py`: change that one, then run ``make clients``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -12,29 +15,30 @@ from google.protobuf.message import Message
 from numpy.typing import ArrayLike, NDArray
 
 from vecinity.client import _convert
-from vecinity.client._transport import AsyncGrpcTransport, AsyncInProcessTransport, AsyncTransport
+from vecinity.client._transport import GrpcTransport, InProcessTransport, Transport
 from vecinity.client._types import BatchSearchResult, Collection, Embeddings, Query, SearchResult, Term
 from vecinity.v1 import collection_service_pb2
 
 R = TypeVar("R")
 
 
-class AsyncClient:
-    """Asks a Vecinity server from an event loop; `Client` documents the arguments.
+class Client:
+    """Asks a Vecinity server.
 
-    Make it where the loop runs. Many calls may be under way at once.
+    One client serves many calls at once; the one for asyncio is made and used on one event loop, the blocking one may
+    be shared between threads. Every method raises the errors of `vecinity.client.errors`.
 
     Args:
-        target: Address of the server, ``host:port``.
+        target: Address of the server, ``host:port``; gRPC's other forms (``dns:///…``, ``unix:…``) work too.
         timeout: Seconds until the deadline of calls that give none; None for no deadline.
     """
 
     def __init__(self, target: str = "127.0.0.1:50051", *, timeout: float | None = 30.0) -> None:
-        self._transport: AsyncTransport = AsyncGrpcTransport(target)
+        self._transport: Transport = GrpcTransport(target)
         self._timeout = timeout
 
     @classmethod
-    def in_process(cls, data_dir: str | Path, *, timeout: float | None = None) -> AsyncClient:
+    def in_process(cls, data_dir: str | Path, *, timeout: float | None = None) -> Client:
         """A client that answers from a data directory in this process, without a server.
 
         For notebooks and batch jobs. Needs ``vecinity[server]``.
@@ -43,11 +47,11 @@ class AsyncClient:
             VecinityError: The server part is not installed, or `data_dir` is not a data directory.
         """
         client = cls.__new__(cls)
-        client._transport = AsyncInProcessTransport(data_dir)
+        client._transport = InProcessTransport(data_dir)
         client._timeout = timeout
         return client
 
-    async def search(
+    def search(
         self,
         collection: str,
         *,
@@ -86,9 +90,9 @@ class AsyncClient:
             include_texts,
             include_vectors,
         )
-        return await self._call(_convert.SEARCH, request, timeout)
+        return self._call(_convert.SEARCH, request, timeout)
 
-    async def batch_search(
+    def batch_search(
         self,
         collection: str,
         *,
@@ -120,9 +124,9 @@ class AsyncClient:
             include_texts,
             include_vectors,
         )
-        return await self._call(_convert.BATCH_SEARCH, request, timeout)
+        return self._call(_convert.BATCH_SEARCH, request, timeout)
 
-    async def solve_analogy(
+    def solve_analogy(
         self,
         collection: str,
         positive: Sequence[Query | Term],
@@ -153,16 +157,16 @@ class AsyncClient:
             include_texts,
             include_vectors,
         )
-        return await self._call(_convert.SOLVE_ANALOGY, request, timeout)
+        return self._call(_convert.SOLVE_ANALOGY, request, timeout)
 
-    async def similarity(
+    def similarity(
         self, collection: str, left: Query, right: Query, *, version: int | None = None, timeout: float | None = None
     ) -> float:
         """The score of two items, texts or vectors with each other, under the collection's metric."""
-        scores = await self.similarities(collection, [(left, right)], version=version, timeout=timeout)
+        scores = self.similarities(collection, [(left, right)], version=version, timeout=timeout)
         return float(scores[0])
 
-    async def similarities(
+    def similarities(
         self,
         collection: str,
         pairs: Sequence[tuple[Query, Query]],
@@ -172,46 +176,44 @@ class AsyncClient:
     ) -> NDArray[np.float32]:
         """The scores of n pairs in one call, float32 (n,)."""
         request = _convert.similarity_request(collection, pairs, version)
-        return await self._call(_convert.COMPUTE_SIMILARITY, request, timeout)
+        return self._call(_convert.COMPUTE_SIMILARITY, request, timeout)
 
-    async def embed(
+    def embed(
         self, collection: str, texts: Sequence[str], *, version: int | None = None, timeout: float | None = None
     ) -> Embeddings:
         """The vectors of texts by the collection's embedder, as a search by text would use them."""
-        return await self._call(_convert.EMBED, _convert.embed_request(collection, texts, version), timeout)
+        return self._call(_convert.EMBED, _convert.embed_request(collection, texts, version), timeout)
 
-    async def get_collection(self, name: str, *, timeout: float | None = None) -> Collection:
+    def get_collection(self, name: str, *, timeout: float | None = None) -> Collection:
         """One collection and its current version."""
         request = collection_service_pb2.GetCollectionRequest(name=name)
-        return await self._call(_convert.GET_COLLECTION, request, timeout)
+        return self._call(_convert.GET_COLLECTION, request, timeout)
 
-    async def list_collections(
-        self, *, page_size: int = 100, timeout: float | None = None
-    ) -> AsyncIterator[Collection]:
+    def list_collections(self, *, page_size: int = 100, timeout: float | None = None) -> Iterator[Collection]:
         """All collections, by name; `page_size` of them are fetched at a time."""
         token = ""
         while True:
             request = collection_service_pb2.ListCollectionsRequest(page_size=page_size, page_token=token)
-            collections, token = await self._call(_convert.LIST_COLLECTIONS, request, timeout)
+            collections, token = self._call(_convert.LIST_COLLECTIONS, request, timeout)
             for collection in collections:
                 yield collection
             if not token:
                 return
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Release the connection."""
-        await self._transport.close()
+        self._transport.close()
 
-    async def __aenter__(self) -> AsyncClient:
+    def __enter__(self) -> Client:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        self.close()
 
-    async def _call(self, method: _convert.Method[R], request: Message, timeout: float | None) -> R:
-        response = await self._transport.call(
+    def _call(self, method: _convert.Method[R], request: Message, timeout: float | None) -> R:
+        response = self._transport.call(
             method.name, request, method.response, self._timeout if timeout is None else timeout
         )
         return method.result(response, request)
