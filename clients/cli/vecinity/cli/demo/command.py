@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vecinity.client import BatchSearchResult, Client
 
 WORDS, SENTENCES = "words", "sentences"
+_MARKER = ".demo"
 _HELD_OUT = 200
 _K = 10
 _READY_SECONDS = 60.0
@@ -62,12 +63,8 @@ def demo(
         return
     require_server("demo")
     began = time.perf_counter()
-    if data_dir.exists():
-        if not (data_dir / "catalog.db").exists() and any(data_dir.iterdir()):
-            raise CommandError(f"{data_dir} holds something else than a demo: choose another --data-dir")
-        shutil.rmtree(data_dir)
+    _clear(data_dir)
     steps: list[Step] = []
-    held_out: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         held_out = _build(Path(folder), data_dir, lines, seed, steps)
     with _server(data_dir, steps) as target:
@@ -78,8 +75,20 @@ def demo(
         return
     print_table(("what", "answer", "time"), [(s.what, s.answer, _time(s.seconds)) for s in steps], numeric=1)
     typer.echo(f"The collections stay in {data_dir}. Ask them yourself:")
-    typer.echo(f"  vecinity analogy {WORDS} paris - france + japan --data-dir {data_dir}")
-    typer.echo(f"  vecinity serve --data-dir {data_dir}")
+    program = "vecinity" if shutil.which("vecinity") else sys.argv[0]
+    typer.echo(f"  {program} analogy {WORDS} paris - france + japan --data-dir {data_dir}")
+    typer.echo(f"  {program} serve --data-dir {data_dir}")
+
+
+def _clear(data_dir: Path) -> None:
+    """Remove an earlier demo, and never anything else."""
+    marker = data_dir / _MARKER
+    if data_dir.exists() and any(data_dir.iterdir()):
+        if not marker.exists():
+            raise CommandError(f"{data_dir} holds something else than an earlier demo: choose another --data-dir")
+        shutil.rmtree(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def _build(folder: Path, data_dir: Path, lines: int, seed: int, steps: list[Step]) -> list[str]:
