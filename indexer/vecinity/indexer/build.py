@@ -24,7 +24,7 @@ from vecinity.indexer import ann
 from vecinity.indexer.ann import Family, Index, IndexSpec, Rows
 from vecinity.indexer.calibration import Calibration, calibrate, hold_out, rows_without
 from vecinity.indexer.catalog import Catalog, EmbedderRecord, VersionRecord, check_name
-from vecinity.indexer.dataset import Item, Source, read_ids, read_items, read_vectors
+from vecinity.indexer.dataset import Item, Source, read_ids, read_items, read_texts, read_vectors
 from vecinity.indexer.embedding import Embedder
 from vecinity.indexer.errors import GateError, InputError, SettingError, StorageError, VectorError
 from vecinity.indexer.files import publish_folder, writing
@@ -127,9 +127,7 @@ class Build:
     def from_word2vec(self, source: Source, settings: Word2VecSettings) -> BuildReport:
         """Train word2vec on a source; the items are the words of its vocabulary, most frequent first."""
         with self._workspace() as workspace:
-            model = train(
-                lambda: (item.text for item in read_items(source)), settings, workdir=workspace, progress=self.progress
-            )
+            model = train(lambda: read_texts(source), settings, workdir=workspace, progress=self.progress)
         folder = self.catalog.model_folder(model.fingerprint)
         with writing(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,6 @@ class Word2VecEmbedder:
         self.dimension = int(model.vectors.shape[1])
         self.fingerprint = model.fingerprint
         self._near_spellings = NearSpellings(model.words)
-        self._rows = {word: row for row, word in enumerate(model.words)}
 
     @classmethod
     def open(cls, folder: Path) -> Word2VecEmbedder:
@@ -44,7 +43,7 @@ class Word2VecEmbedder:
         """See `Embedder.embed`."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for position, text in enumerate(texts):
-            rows = [row for word in tokenize(text) if (row := self._rows.get(word)) is not None]
+            rows = [row for word in tokenize(text) if (row := self.model.index.get(word)) is not None]
             if not rows:
                 raise UnknownWordError(text, self._near_spellings(self.canonical(text)))
             if len(rows) == 1:
