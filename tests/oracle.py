@@ -42,8 +42,8 @@ class Oracle:
         return [self.ids[row] for row in order], scores[order]
 
     def analogy(self, positive: Sequence[Term], negative: Sequence[Term], k: int) -> tuple[list[str], np.ndarray]:
-        total = sum(t.weight * self.unit(self.vector(t.query)) for t in positive)
-        total = total - sum(t.weight * self.unit(self.vector(t.query)) for t in negative)
+        total = sum(t.weight * self.vector(t.query) for t in positive)
+        total = total - sum(t.weight * self.vector(t.query) for t in negative)
         inputs = {t.query for t in (*positive, *negative) if isinstance(t.query, str)}
         return self.search(total, k, without=inputs)
 

@@ -10,7 +10,15 @@ import pytest
 from conftest import clustered
 from oracle import Oracle
 
-from vecinity.client import Client, DeadlineExceededError, InvalidArgumentError, NotFoundError, SearchResult, Term
+from vecinity.client import (
+    Client,
+    DeadlineExceededError,
+    Effort,
+    InvalidArgumentError,
+    NotFoundError,
+    SearchResult,
+    Term,
+)
 from vecinity.v1 import core_pb2, search_service_pb2, search_service_pb2_grpc
 
 METRICS = ("cosine", "dot", "euclidean")
@@ -226,10 +234,16 @@ BAD = [
     (dict(collection="cosine-flat", id="item-1", target_recall=0.0), InvalidArgumentError, "above 0 and below 1"),
     (dict(collection="cosine-flat", id="item-1", target_recall=1.0), InvalidArgumentError, "exact"),
     (dict(collection="cosine-flat", id="item-1", target_recall=np.nan), InvalidArgumentError, "above 0 and below 1"),
-    (dict(collection="cosine-flat", id="item-1", nprobe=4), InvalidArgumentError, "flat, which has no lists"),
-    (dict(collection="cosine-ivf-flat", id="item-1", ef_search=4), InvalidArgumentError, "not hnsw"),
-    (dict(collection="cosine-ivf-flat", id="item-1", nprobe=0), InvalidArgumentError, "at least 1"),
-    (dict(collection="cosine-hnsw", id="item-1", exact=True, nprobe=2), InvalidArgumentError, "at most one"),
+    (dict(collection="cosine-flat", id="item-1", effort=Effort(nprobe=4)), InvalidArgumentError, "family, flat"),
+    (
+        dict(collection="cosine-hnsw", id="item-1", effort=Effort(ef_search=4_000_000_000)),
+        InvalidArgumentError,
+        "to 65536",
+    ),
+    (dict(collection="cosine-ivf-flat", id="item-1", effort=Effort()), InvalidArgumentError, "nprobe: is 0"),
+    (dict(collection="cosine-hnsw", id="item-1", exact=True, effort=Effort(1)), InvalidArgumentError, "at most one"),
+    (dict(collection="a" * 10_000, id="item-1"), InvalidArgumentError, "no collection's name has over 63"),
+    (dict(collection="cosine-flat", id="漢" * 3_000), NotFoundError, "has no item '漢"),
 ]
 
 
@@ -255,14 +269,38 @@ def test_zero_is_a_vector_for_other_metrics(client: Client) -> None:
         ([Term("item-1", 0.0)], [], r"positives\[0\].weight"),
         (["item-1"], [Term("item-2", -1.0)], r"negatives\[0\].weight"),
         ([Term("item-1", float("nan"))], [], "weight"),
-        ([np.zeros(32)], [], "zero"),
+        ([np.zeros(32)], [], r"positives\[0\].query: is zero"),
         ([np.ones(32), np.ones(31)], [], "dimension 31"),
-        ([np.ones(32)], [np.full(32, np.nan)], "NaN"),
+        ([np.ones(32)], [np.full(32, np.nan)], r"negatives\[0\].query: holds NaN"),
     ],
 )
 def test_bad_analogies(client: Client, positive: list, negative: list, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         client.solve_analogy("cosine-flat", positive, negative)
+
+
+def test_weights_out_of_range_are_no_fault_of_the_server(client: Client) -> None:
+    terms = [Term(f"item-{i}", 3e38) for i in range(40)]
+    assert client.solve_analogy("cosine-flat", terms, k=1)
+    with pytest.raises(InvalidArgumentError, match="the sum of the terms holds NaN or infinity"):
+        client.solve_analogy("dot-flat", terms, k=1)
+
+
+def test_the_pair_at_fault_is_named(client: Client) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"pairs\[1\].right: holds NaN"):
+        client.similarities("dot-flat", [("item-1", "item-2"), ("item-1", np.full(32, np.nan))])
+
+
+@pytest.mark.parametrize(
+    ("family", "effort"),
+    [("ivf-flat", Effort(nprobe=2)), ("ivf-pq", Effort(nprobe=2, k_factor=3)), ("hnsw", Effort(ef_search=20))],
+)
+def test_an_effort_of_the_callers_own(client: Client, family: str, effort: Effort) -> None:
+    result = client.search(f"cosine-{family}", id="item-1", effort=effort)
+    assert len(result) == 10 and result.predicted_recall != 1.0
+    for point in client.get_collection(f"cosine-{family}").index.calibration:  # what was measured can be asked for
+        result = client.search(f"cosine-{family}", id="item-1", k=point.k, effort=point.effort)
+        assert result.predicted_recall == pytest.approx(point.recall)
 
 
 def test_bad_batches(client: Client) -> None:
@@ -271,6 +309,8 @@ def test_bad_batches(client: Client) -> None:
         (dict(vectors=np.zeros((0, 32))), "not empty"),
         (dict(vectors=np.zeros(32)), "2-d array"),
         (dict(vectors=np.ones((2, 31))), "dimension 31"),
+        (dict(ids="item-1"), "must be a list, not a string"),
+        (dict(vectors=np.vstack([np.ones(32), np.full(32, np.inf)])), r"queries\[1\]: holds NaN or infinity"),
         (dict(ids=["item-1", ""]), r"queries.ids\[1\]: is empty"),
         (dict(vectors=np.ones((2_000, 32)), k=1_000), "send fewer"),
         (dict(vectors=np.ones((1_000, 32)), k=900, include_vectors=True), "ask for fewer"),

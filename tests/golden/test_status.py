@@ -29,6 +29,7 @@ ERRORS: dict[str, Exception] = {
     "SHUTTING_DOWN": service.ShuttingDownError("stopping"),
     "INTERNAL": RuntimeError("secret detail"),
     "UNKNOWN_METHOD": service.UnknownMethodError("/vecinity.v1.SearchService/Find"),
+    "STORAGE_UNAVAILABLE": indexer.StorageError("locked"),
 }
 
 
@@ -58,6 +59,38 @@ def test_the_status_is_what_the_proto_documents(reason: str) -> None:
     assert {*info.metadata} == {*example["metadata"]}
     if reason not in ("INVALID_ARGUMENT", "INTERNAL"):
         assert dict(info.metadata) == example["metadata"]
+
+
+@pytest.mark.parametrize("reason", ["ITEM_NOT_FOUND", "UNKNOWN_WORD", "COLLECTION_NOT_FOUND"])
+def test_near_spellings_are_a_detail_of_their_own(reason: str) -> None:
+    near = error_reason_pb2.NearSpellings()
+    assert to_status(ERRORS[reason]).details[1].Unpack(near)
+    assert list(near.values) == list(ERRORS[reason].suggestions)  # type: ignore[attr-defined]
+
+
+def test_long_names_fit_into_trailers() -> None:
+    name = "漢" * 30_000
+    for error in (
+        indexer.ItemNotFoundError("words", name, [name] * 3),
+        indexer.UnknownWordError(name, [name] * 3),
+        indexer.CollectionNotFoundError(name),
+        service.UnknownMethodError(name),
+    ):
+        assert len(to_status(error).SerializeToString()) < 4_000
+
+
+def test_clients_are_not_told_where_files_are() -> None:
+    assert "/data" not in to_status(ERRORS["CORRUPT"]).message
+
+
+def test_every_error_of_the_domain_has_its_status() -> None:
+    def leaves(kind: type) -> list[type]:
+        return [kind] if not kind.__subclasses__() else [leaf for sub in kind.__subclasses__() for leaf in leaves(sub)]
+
+    # Those a query can't meet: they belong to builds and to the start of a server.
+    of_builds = {indexer.SettingError, indexer.GateError, indexer.VectorError}
+    mapped = {type(error) for error in ERRORS.values()}
+    assert {*leaves(indexer.IndexerError), *leaves(service.ServiceError)} <= mapped | of_builds
 
 
 def test_a_violation_names_the_field() -> None:

@@ -48,7 +48,8 @@ def left_behind(data_dir: Path) -> list[str]:
     with_segments = Catalog(data_dir)
     known = {s for name in with_segments.collections() for s in with_segments.segments(name)}
     folders = [*data_dir.glob("collections/*/building/*"), *data_dir.glob("collections/*/segments/*")]
-    return [path.name for path in folders if path.name not in known] + [p.name for p in data_dir.glob("models/*")]
+    models = [path for path in data_dir.glob("models/*") if path.name != ".lock"]
+    return [path.name for path in (*folders, *models) if path.name not in known]
 
 
 def test_texts_are_embedded_and_published(tmp_path: Path) -> None:
@@ -214,6 +215,43 @@ def test_a_disk_that_refuses(
             build.from_vectors(vectors_path, None)
     assert Catalog(data_dir).version("mine").number == 1
     assert left_behind(data_dir) == []
+
+
+def test_what_fails_after_the_commit_does_not_take_the_version_away(
+    tmp_path: Path, vectors_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = Catalog.publish
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        published(*arguments, **named)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with Build(tmp_path / "data", "mine") as build, monkeypatch.context() as patched:
+        patched.setattr(Catalog, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build.from_vectors(vectors_path, None)
+    with Build(tmp_path / "data", "mine") as build:
+        assert Segment(build.catalog.segment_folder(build.catalog.version("mine"))).rows == 500
+
+
+def test_every_folder_above_a_new_segment_is_synced_before_the_commit(
+    tmp_path: Path, vectors_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    committed_after: list[int] = []
+    published = Catalog.publish
+
+    def publish(*arguments: object, **named: object) -> object:
+        committed_after.append(len(synced))
+        return published(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "fsync", synced.append)
+    monkeypatch.setattr(Catalog, "publish", publish)
+    data_dir = tmp_path / "data"
+    with Build(data_dir, "mine") as build:
+        build.from_vectors(vectors_path, None)
+    collection = data_dir / "collections" / "mine"
+    assert {collection / "segments", collection, data_dir / "collections", data_dir} <= {*synced[: committed_after[0]]}
 
 
 def test_the_next_build_sweeps_what_a_killed_one_left(tmp_path: Path, vectors_path: Path) -> None:

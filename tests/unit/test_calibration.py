@@ -42,6 +42,16 @@ def test_recall_grows_with_effort() -> None:
         assert calibration.queries == 300
 
 
+def test_of_equal_items_any_will_do() -> None:
+    vectors = np.repeat(clustered(200), 20, axis=0)
+    held_out = hold_out(len(vectors), seed=1)
+    every = np.arange(len(vectors), dtype=np.int64)
+    index = Index.train(choose_spec(Family.IVF_FLAT, len(vectors), 32), Metric.EUCLIDEAN, vectors, every)
+    for chunk in rows_without(len(vectors), held_out):
+        index.add(chunk)
+    assert calibrate(index, held_out).best_recall(10) > 0.98
+
+
 def test_a_flat_index_needs_no_calibration() -> None:
     index, _ = half_built(Family.FLAT)
     assert calibrate(index, hold_out(3_000, 1)) == Calibration()

@@ -65,9 +65,13 @@ def test_pruning_keeps_the_newest_and_deletes_files(tmp_path: Path) -> None:
         catalog.segment_folder(catalog.version("words")).mkdir(parents=True)
         catalog.model_folder(f"model-{min(i, 2)}").mkdir(parents=True, exist_ok=True)
     assert catalog.prune("words", keep=2) == [2, 1]
+    with catalog.using_models():
+        Catalog(tmp_path).delete_unused_models()  # leaves them: a build is about to publish one
+        assert len([p for p in (tmp_path / "models").iterdir() if p.is_dir()]) == 3
+    catalog.delete_unused_models()
     assert [v.number for v in catalog.versions("words")] == [4, 3]
     assert sorted(p.name for p in (tmp_path / "collections/words/segments").iterdir()) == ["S2", "S3"]
-    assert [p.name for p in (tmp_path / "models").iterdir()] == ["model-2"]
+    assert [p.name for p in (tmp_path / "models").iterdir() if p.is_dir()] == ["model-2"]
     assert publish(catalog, "words", "S9") == 5  # numbers are never used twice
 
 
@@ -78,6 +82,20 @@ def test_a_failed_publish_changes_nothing(tmp_path: Path) -> None:
         publish(catalog, "words", "S0")  # a folder belongs to one version
     assert [v.number for v in catalog.versions("words")] == [1]
     assert publish(catalog, "words", "S1") == 2
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "a/b"])
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    catalog = Catalog(tmp_path)
+    publish(catalog, "words", "S0")
+    for statement in (
+        "UPDATE segments SET ulid = ?",
+        "UPDATE versions SET embedder = json_set(embedder, '$.fingerprint', ?)",
+    ):
+        catalog._db.execute(statement, (name,)).fetchall()
+        with pytest.raises(CorruptError, match="can't be folders of ours"):
+            catalog.version("words")
+        catalog._db.execute("UPDATE segments SET ulid = 'S0'").fetchall()
 
 
 def test_it_is_durable(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from vecinity.client import _convert as convert
 def test_the_public_names_are_these() -> None:
     assert vecinity.client.__all__ == [
         "AsyncClient", "BatchSearchResult", "CalibrationPoint", "Client", "Collection", "CorruptError",
-        "DeadlineExceededError", "Embedder", "Embeddings", "FailedPreconditionError", "Hit", "Index", "InternalError",
-        "InvalidArgumentError", "Metric", "NotFoundError", "Query", "ResourceExhaustedError", "SearchResult", "Term",
+        "DeadlineExceededError", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit", "Index",
+        "InternalError",        "InvalidArgumentError", "Metric", "NotFoundError", "Query", "ResourceExhaustedError", "SearchResult", "Term",
         "Text", "UnavailableError", "UnimplementedError", "VecinityError",
     ]  # fmt: skip
     assert all(hasattr(vecinity.client, name) for name in vecinity.client.__all__)
@@ -50,7 +50,7 @@ def test_queries() -> None:
 
 def test_weights_are_sent_only_if_given() -> None:
     request = convert.solve_analogy_request(
-        "c", ["a", Term("b", 2.0)], [Term("d")], 3, convert.effort(None, False, None, None), None, False, False
+        "c", ["a", Term("b", 2.0)], [Term("d")], 3, convert.parameters(None, False, None), None, False, False
     )
     assert [term.weight if term.HasField("weight") else None for term in request.positives] == [None, 2.0]
     assert request.negatives[0].weight == 1.0

@@ -52,32 +52,45 @@ PQ_POINTS = Calibration((point(10, WIDE, 0.97, 30), point(10, DEEP, 0.97, 25)), 
         (Wish(), 1, IVF, IVF_POINTS, N4, 0.97),
         (Wish(), 5, IVF, IVF_POINTS, N8, 0.97),  # between two calibrated k's, both must hold
         (Wish(), 50, IVF, IVF_POINTS, N16, 0.99),
-        (Wish(), 5_000, IVF, IVF_POINTS, N16, 0.99),
+        (Wish(), 100, IVF, IVF_POINTS, N16, 0.99),
+        (Wish(), 101, IVF, IVF_POINTS, EXACT, 1.0),  # above what was measured nothing is promised
         (Wish(), 10, PQ, PQ_POINTS, DEEP, 0.97),  # of two that keep the promise, the cheaper
-        (Wish(nprobe=8), 10, IVF, IVF_POINTS, N8, 0.97),
-        (Wish(nprobe=7), 10, IVF, IVF_POINTS, Effort(nprobe=7), 0.0),  # not measured
-        (Wish(nprobe=500), 10, IVF, IVF_POINTS, Effort(nprobe=64), 0.0),
-        (Wish(nprobe=4), 10, PQ, PQ_POINTS, DEEP, 0.97),
-        (Wish(ef_search=40), 10, HNSW, Calibration(), Effort(ef_search=40), 0.0),
+        (Wish(effort=N8), 10, IVF, IVF_POINTS, N8, 0.97),
+        (Wish(effort=N8), 1_000, IVF, IVF_POINTS, N8, None),
+        (Wish(effort=Effort(nprobe=7)), 10, IVF, IVF_POINTS, Effort(nprobe=7), None),  # not measured
+        (Wish(effort=Effort(nprobe=500)), 10, IVF, IVF_POINTS, Effort(nprobe=64), None),
+        (Wish(effort=DEEP), 10, PQ, PQ_POINTS, DEEP, 0.97),
+        (Wish(effort=N4), 10, PQ, PQ_POINTS, Effort(nprobe=4, k_factor=32), None),
+        (Wish(effort=Effort(ef_search=40)), 10, HNSW, Calibration(), Effort(ef_search=40), None),
         (Wish(), 10, HNSW, Calibration(), EXACT, 1.0),  # nothing measured: nothing promised
     ],
 )
-def test_table(wish: Wish, k: int, spec: IndexSpec, calibration: Calibration, effort: Effort, recall: float) -> None:
+def test_table(
+    wish: Wish, k: int, spec: IndexSpec, calibration: Calibration, effort: Effort, recall: float | None
+) -> None:
     planned = plan(wish, k, spec, calibration, default_recall=0.95)
     assert planned.effort == effort
-    assert planned.predicted_recall == pytest.approx(recall)
+    assert planned.predicted_recall == (None if recall is None else pytest.approx(recall))
 
 
 @pytest.mark.parametrize(
-    ("wish", "spec", "field"),
+    ("effort", "spec", "field"),
     [
-        (Wish(nprobe=4), HNSW, "parameters.nprobe"),
-        (Wish(nprobe=4), FLAT, "parameters.nprobe"),
-        (Wish(ef_search=4), IVF, "parameters.ef_search"),
-        (Wish(ef_search=4), FLAT, "parameters.ef_search"),
+        (Effort(nprobe=4), HNSW, "nprobe"),
+        (Effort(nprobe=4), FLAT, "nprobe"),
+        (Effort(ef_search=4), IVF, "ef_search"),
+        (Effort(ef_search=4), FLAT, "ef_search"),
+        (Effort(nprobe=4, k_factor=4), IVF, "k_factor"),
+        (Effort(k_factor=4), PQ, "nprobe"),
+        (Effort(), IVF, "nprobe"),
+        (Effort(), HNSW, "ef_search"),
+        (Effort(ef_search=4_000_000_000), HNSW, "ef_search"),
+        (Effort(nprobe=1 << 31), IVF, "nprobe"),
+        (Effort(nprobe=1, k_factor=1_001), PQ, "k_factor"),
+        (Effort(), FLAT, ""),
     ],
 )
-def test_effort_of_another_family(wish: Wish, spec: IndexSpec, field: str) -> None:
+def test_efforts_out_of_range_or_of_another_family(effort: Effort, spec: IndexSpec, field: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        plan(wish, 10, spec, Calibration(), 0.95)
-    assert caught.value.field == field
+        plan(Wish(effort=effort), 10, spec, Calibration(), 0.95)
+    assert caught.value.field == f"parameters.effort.{field}".rstrip(".")

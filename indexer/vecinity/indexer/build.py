@@ -128,16 +128,13 @@ class Build:
         """Train word2vec on a source; the items are the words of its vocabulary, most frequent first."""
         with self._workspace() as workspace:
             model = train(lambda: read_texts(source), settings, workdir=workspace, progress=self.progress)
-        folder = self.catalog.model_folder(model.fingerprint)
-        with writing(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        if not folder.exists():
-            model.save(folder)
         try:
-            record = EmbedderRecord("word2vec", model.fingerprint)
-            return self._publish(_words(model), model.vectors.shape[1], record)
+            with self.catalog.using_models():
+                model.save(self.catalog.model_folder(model.fingerprint))
+                record = EmbedderRecord("word2vec", model.fingerprint)
+                return self._publish(_words(model), model.vectors.shape[1], record)
         finally:
-            self.catalog.delete_unused_models([model.fingerprint])
+            self.catalog.delete_unused_models()
 
     def from_vectors(self, path: Path, ids_path: Path | None) -> BuildReport:
         """Index the rows of a ``.npy`` file; the collection has no embedder."""
@@ -171,16 +168,16 @@ class Build:
             self._check_gates(calibration)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                publish_folder(writer.folder, target)
+                publish_folder(writer.folder, target, top=self.catalog.data_dir)
         try:
             # What will be served is what is checked: the files in their final place, as a reader opens them.
             Segment(target)
             version = self.catalog.publish(
                 self.collection, dimension, self.settings.metric, record, name, item_count=writer.rows
             )
-        except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
-            raise
+        finally:
+            if name not in self.catalog.segments(self.collection):
+                shutil.rmtree(target, ignore_errors=True)
         self.progress("write", 1, 1, "segments")
         self.catalog.prune(self.collection, self.settings.keep_versions)
         return BuildReport(version, index.spec, calibration)
@@ -197,7 +194,8 @@ class Build:
         )
         if spec.family is Family.FLAT:  # nothing to train, to add to or to measure: it is exact
             return Index(spec, settings.metric, vectors, None), Calibration()
-        ann.set_threads(len(os.sched_getaffinity(0)))
+        threads = len(os.sched_getaffinity(0))
+        ann.set_threads(threads)
         self.progress("train index", 0, 1, "indexes", spec.description)
         rng = np.random.default_rng(_SEED)
         sample = np.sort(rng.choice(rows, min(spec.training_rows, rows), replace=False)).astype(np.int64)
@@ -206,6 +204,7 @@ class Build:
         held_out = hold_out(rows, _SEED)
         self._add(index, rows_without(rows, held_out), rows)
         calibration = calibrate(index, held_out, self.progress)
+        ann.set_threads(threads)
         index.add(held_out)
         return index, calibration
 
@@ -271,6 +270,7 @@ class Build:
 
     def _sweep(self) -> None:
         """Remove what a killed build left. The lock says that no other build of this collection is alive."""
+        self.catalog.delete_unused_models()
         shutil.rmtree(self.folder / "building", ignore_errors=True)
         published = self.catalog.segments(self.collection)
         segments = self.folder / "segments"

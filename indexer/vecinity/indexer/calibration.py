@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from vecinity.indexer.ann import Effort, Index, Rows, effort_ladder, exact_search, set_threads
+from vecinity.indexer.ann import Effort, Index, Rows, effort_ladder, exact_scores, exact_search, set_threads
+from vecinity.indexer.evaluation import shares_found
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.progress import Progress, silent
 
@@ -85,7 +86,9 @@ def calibrate(index: Index, held_out: Rows, progress: Progress = silent) -> Cali
         return Calibration()
     queries = np.ascontiguousarray(index.vectors[held_out])
     ks = [k for k in CALIBRATED_K if k <= indexed]
-    truth = _exact_without(queries, index.vectors, held_out, ks[-1], index.metric)
+    nearest = _exact_without(queries, index.vectors, held_out, ks[-1], index.metric)
+    # Scored as the index scores: what ties must tie exactly, however the truth was computed.
+    truth = exact_scores(queries, index.vectors, nearest, index.metric)
     points: list[CalibrationPoint] = []
     finished: set[int] = set()
     previous: dict[int, list[float]] = {}
@@ -108,22 +111,17 @@ def calibrate(index: Index, held_out: Rows, progress: Progress = silent) -> Cali
     return Calibration(tuple(points), len(queries))
 
 
-def _measure(index: Index, queries: Vectors, truth: Rows, effort: Effort, k: int) -> CalibrationPoint:
+def _measure(index: Index, queries: Vectors, truth: Vectors, effort: Effort, k: int) -> CalibrationPoint:
+    """`truth` holds the true scores, float32 (n, k). Recall is counted by score: of equal items any will do."""
     began = time.perf_counter()
-    _, found = index.search(queries, k, effort)
+    # Not completed: the matrix holds the held-out rows too, which the index must not be credited with.
+    found, _ = index.search(queries, k, effort, complete=False)
     elapsed = time.perf_counter() - began
-    share = _share_found(found, truth)
+    share = shares_found(found, truth)
     recall = float(share.mean())
     # A run without a single miss still proves no more than the rule of three allows (Hanley & Lippman-Hand 1983).
     error = max(_Z_95 * float(share.std()) / math.sqrt(len(share)), 3 / share.size / k if recall == 1.0 else 0.0)
     return CalibrationPoint(k, effort, recall, max(0.0, recall - error), elapsed / len(queries) * 1e6)
-
-
-def _share_found(found: Rows, truth: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Share of each line of `truth` that is in the same line of `found`; both int64 (n, k)."""
-    offset = np.arange(len(truth), dtype=np.int64)[:, None] * (int(truth.max()) + 2)
-    hits = np.isin(truth + offset, np.where(found < 0, -1, found + offset))
-    return np.asarray(hits.mean(axis=1), dtype=np.float64)
 
 
 def _exact_without(queries: Vectors, vectors: Vectors, left_out: Rows, k: int, metric: Metric) -> Rows:

@@ -10,11 +10,12 @@ log with synchronous=FULL makes that commit durable. Readers ask `changes()` whe
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from vecinity.indexer.errors import (
     StorageError,
     VersionNotFoundError,
 )
-from vecinity.indexer.files import fsync, writing
+from vecinity.indexer.files import writing
 from vecinity.indexer.metric import Metric
 
 SQLITE_MIN = (3, 51, 3)
@@ -38,6 +39,7 @@ SQLITE_MIN = (3, 51, 3)
 
 _SCHEMA_VERSION = 1
 _BUSY_MS = 10_000
+_PATH_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SCHEMA = """
 CREATE TABLE collections (
@@ -197,8 +199,8 @@ class Catalog:
                 (collection, number, time.time(), dimension, metric.value, record),
             )
             self._db.execute("INSERT INTO segments VALUES (?, ?, ?, ?)", (segment, collection, number, item_count))
-        fsync(self.data_dir)
-        return self.version(collection)
+            published = self._versions(collection)[0]
+        return published
 
     def prune(self, collection: str, keep: int) -> list[int]:
         """Forget and delete all but the newest `keep` versions and the current one; returns their numbers.
@@ -214,7 +216,6 @@ class Catalog:
                 )
         for version in old:
             shutil.rmtree(self.segment_folder(version), ignore_errors=True)
-        self.delete_unused_models(v.embedder.fingerprint for v in old if v.embedder)
         return [v.number for v in old]
 
     def segments(self, collection: str) -> set[str]:
@@ -224,16 +225,33 @@ class Catalog:
                 ulid for (ulid,) in self._db.execute("SELECT ulid FROM segments WHERE collection = ?", (collection,))
             }
 
-    def delete_unused_models(self, fingerprints: Iterable[str]) -> None:
-        """Delete those of the named trained models that no version needs."""
-        with self._errors():
-            used = {
-                record.fingerprint
-                for (value,) in self._db.execute("SELECT DISTINCT embedder FROM versions")
-                if (record := _embedder(value))
-            }
-        for fingerprint in set(fingerprints) - used:
-            shutil.rmtree(self.model_folder(fingerprint), ignore_errors=True)
+    @contextmanager
+    def using_models(self) -> Iterator[None]:
+        """While a build saves a model and publishes it, nobody may take the model for unused."""
+        with self._models_lock(fcntl.LOCK_SH):
+            yield
+
+    def delete_unused_models(self) -> None:
+        """Delete trained models that no version needs, unless a build is about to publish one."""
+        try:
+            with self._models_lock(fcntl.LOCK_EX | fcntl.LOCK_NB), self._errors():
+                records = self._db.execute("SELECT DISTINCT embedder FROM versions").fetchall()
+                used = {record.fingerprint for (value,) in records if (record := _embedder(str(value)))}
+                for folder in (self.data_dir / "models").iterdir():
+                    if folder.is_dir() and folder.name not in used:
+                        shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            return
+
+    @contextmanager
+    def _models_lock(self, operation: int) -> Iterator[None]:
+        models = self.data_dir / "models"
+        with writing(models):
+            models.mkdir(exist_ok=True)
+            lock = (models / ".lock").open("w")
+        with lock:
+            fcntl.flock(lock, operation)
+            yield
 
     def _versions(self, collection: str) -> list[VersionRecord]:
         with self._errors():
@@ -243,6 +261,10 @@ class Catalog:
                 " WHERE versions.collection = ? ORDER BY number DESC",
                 (collection,),
             ).fetchall()
+        for *_, embedder, segment, _ in rows:
+            record = _embedder(embedder)
+            if not _PATH_PART.fullmatch(segment) or (record and not _PATH_PART.fullmatch(record.fingerprint)):
+                raise CorruptError(self.path, f"names {segment!r} or {embedder}, which can't be folders of ours")
         return [
             VersionRecord(collection, number, published, dimension, Metric(metric), _embedder(embedder), segment, items)
             for number, published, dimension, metric, embedder, segment, items in rows
@@ -264,10 +286,11 @@ class Catalog:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

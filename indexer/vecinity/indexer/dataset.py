@@ -74,7 +74,14 @@ def read_items(source: Source) -> Iterator[Item]:
         item_id = "-".join(_value(source, record, column, line) for column in source.id_columns)
         if source.id_columns and not item_id.strip("-"):
             raise InputError("the id is empty", path=source.path, line=line)
-        yield Item(item_id or str(record[_NUMBER]), text, line)
+        item = Item(item_id or str(record[_NUMBER]), text, line)
+        try:
+            (item.id + item.text).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                "holds half of a surrogate pair, which is no character", path=source.path, line=line
+            ) from error
+        yield item
 
 
 def read_texts(source: Source) -> Iterator[str]:

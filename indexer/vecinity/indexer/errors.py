@@ -16,13 +16,15 @@ IndexerError
 └── StorageError            the disk refused: full, read-only, input/output error
 
 Each message says what, where and what to do, in one line. The service maps these classes, never their
-texts, to gRPC statuses (`vecinity.service.errors`).
+texts, to gRPC statuses (`vecinity.service.status`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
+SHOWN_CHARS_MAX = 100
 
 
 class IndexerError(Exception):
@@ -63,7 +65,7 @@ class UnknownWordError(InputError):
     """No word of a text is in the embedder's vocabulary; `suggestions` are near spellings."""
 
     def __init__(self, text: str, suggestions: Sequence[str] = ()) -> None:
-        super().__init__(f"no word of {text!r} is in the vocabulary" + _did_you_mean(suggestions))
+        super().__init__(f"no word of {_shown(text)} is in the vocabulary" + _did_you_mean(suggestions))
         self.text = text
         self.suggestions = tuple(suggestions)
 
@@ -87,7 +89,7 @@ class NotFoundError(IndexerError):
 
 class CollectionNotFoundError(NotFoundError):
     def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
-        super().__init__(f"there is no collection {name!r}", name, suggestions)
+        super().__init__(f"there is no collection {_shown(name)}", name, suggestions)
 
 
 class VersionNotFoundError(NotFoundError):
@@ -98,7 +100,7 @@ class VersionNotFoundError(NotFoundError):
 
 class ItemNotFoundError(NotFoundError):
     def __init__(self, collection: str, item_id: str, suggestions: Sequence[str] = ()) -> None:
-        super().__init__(f"collection {collection!r} has no item {item_id!r}", item_id, suggestions)
+        super().__init__(f"collection {collection!r} has no item {_shown(item_id)}", item_id, suggestions)
         self.collection = collection
 
 
@@ -113,9 +115,10 @@ class NoEmbedderError(IndexerError):
 class CorruptError(IndexerError):
     """A stored file is truncated, altered or of an unknown format; nothing was read from it."""
 
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(f"{path}: {message}")
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(f"{path}: {fault}")
         self.path = path
+        self.fault = fault
 
 
 class GateError(IndexerError):
@@ -126,5 +129,10 @@ class StorageError(IndexerError):
     """The operating system refused a write. What was published before is untouched."""
 
 
+def _shown(text: str) -> str:
+    """A name as a message shows it: long ones would not fit into the trailers of a gRPC error."""
+    return repr(text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…")
+
+
 def _did_you_mean(suggestions: Sequence[str]) -> str:
-    return f"; did you mean {', '.join(map(repr, suggestions))}?" if suggestions else ""
+    return f"; did you mean {', '.join(map(_shown, suggestions))}?" if suggestions else ""

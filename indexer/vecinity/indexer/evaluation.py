@@ -60,12 +60,23 @@ def recall_at_k_with_ties(found_scores: Float32s, truth_scores: Float32s, tolera
     >>> recall_at_k_with_ties(np.array([[0.9, 0.7]]), np.array([[0.9, 0.8]]))
     0.5
     """
+    hits, real = _hits_with_ties(found_scores, truth_scores, tolerance)
+    return _share(int(hits.sum()), int(real.sum()))
+
+
+def shares_found(found_scores: Float32s, truth_scores: Float32s, tolerance: float = 1e-5) -> npt.NDArray[np.float64]:
+    """The recall of each query, float64 (queries,); `recall_at_k_with_ties` has the arguments."""
+    hits, real = _hits_with_ties(found_scores, truth_scores, tolerance)
+    return hits / np.maximum(real, 1)
+
+
+def _hits_with_ties(found_scores: Float32s, truth_scores: Float32s, tolerance: float) -> tuple[Int64s, Int64s]:
+    """Of each query, how many true neighbours were found and how many there are; int64 (queries,) both."""
     _check_shapes(found_scores, truth_scores)
     real = truth_scores > -np.inf
     lowest = np.where(real, truth_scores, np.inf).min(axis=1, keepdims=True)
     lowest -= tolerance * np.maximum(1, np.abs(lowest, where=np.isfinite(lowest), out=np.zeros_like(lowest)))
-    hits = np.minimum((found_scores >= lowest).sum(axis=1), real.sum(axis=1))
-    return _share(int(hits.sum()), int(real.sum()))
+    return np.minimum((found_scores >= lowest).sum(axis=1), real.sum(axis=1)), real.sum(axis=1)
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,19 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def publish_folder(source: Path, target: Path) -> None:
-    """Make the finished folder `source` appear as `target`, durably and in one step, on the same file system."""
+def publish_folder(source: Path, target: Path, *, top: Path | None = None) -> None:
+    """Make the finished folder `source` appear as `target`, durably and in one step, on the same file system.
+
+    Args:
+        top: A folder above `target` that is known to be durable: those between, which may be new, are synced too.
+    """
     for path in source.iterdir():
         fsync(path)
     fsync(source)
     source.rename(target)
     fsync(target.parent)
+    if top is not None:
+        for folder in target.parent.parents:
+            fsync(folder)
+            if folder == top:
+                break

@@ -27,7 +27,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from vecinity.indexer.ann import Index, IndexSpec, Rows
+from vecinity.indexer.ann import Family, Index, IndexSpec, Rows
 from vecinity.indexer.calibration import Calibration
 from vecinity.indexer.errors import CorruptError
 from vecinity.indexer.metric import Metric, Vectors
@@ -90,6 +90,8 @@ class Manifest:
             )
         except FileNotFoundError as error:
             raise CorruptError(path, "is missing") from error
+        except OSError as error:
+            raise CorruptError(path, f"can't be read ({error.strerror})") from error
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptError(path, f"is not a segment manifest ({error})") from error
 
@@ -160,6 +162,13 @@ class Segment:
         return value
 
     def _verify(self) -> None:
+        expected_names = {VECTORS, ITEMS, ID_HASHES, ID_ROWS}
+        if self.manifest.spec.family is not Family.FLAT:
+            expected_names.add(INDEX)
+        if self.manifest.files.keys() != expected_names:
+            raise CorruptError(
+                self.folder / MANIFEST, f"lists {sorted(self.manifest.files)}, not {sorted(expected_names)}"
+            )
         for name, expected in self.manifest.files.items():
             path = self.folder / name
             try:
@@ -167,6 +176,8 @@ class Segment:
                     found = hashlib.file_digest(file, "sha256").hexdigest()
             except FileNotFoundError as error:
                 raise CorruptError(path, "is missing") from error
+            except OSError as error:
+                raise CorruptError(path, f"can't be read ({error.strerror})") from error
             if found != expected:
                 raise CorruptError(path, "does not have the checksum it was published with: truncated or altered")
 

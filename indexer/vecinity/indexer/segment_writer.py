@@ -6,8 +6,10 @@ Memory stays bounded by 8 bytes a row for the hash of its id: all else goes to t
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,8 +115,9 @@ class SegmentWriter:
         with writing(self.folder):
             try:
                 index.save(self.folder / INDEX)
-            except RuntimeError as error:  # FAISS reports a failed write without an errno
-                raise OSError(28, "No space left on device", str(self.folder / INDEX)) from error
+            except RuntimeError as error:  # FAISS puts the errno's text into its message
+                full = os.strerror(errno.ENOSPC) in str(error)
+                raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self.folder / INDEX)) from error
             files = {}
             for path in sorted(self.folder.iterdir()):
                 with path.open("rb") as file:

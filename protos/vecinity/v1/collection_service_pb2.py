@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vecinity.v1 import core_pb2 as vecinity_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vecinity/v1/collection_service.proto\x12\x0bvecinity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16vecinity/v1/core.proto\"\xf7\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12#\n\x06metric\x18\x03 \x01(\x0e\x32\x13.vecinity.v1.Metric\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x32\n\x0epublished_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08\x65mbedder\x18\x07 \x01(\x0b\x32\x15.vecinity.v1.Embedder\x12!\n\x05index\x18\x08 \x01(\x0b\x32\x12.vecinity.v1.Index\"-\n\x08\x45mbedder\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"`\n\x05Index\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x32\n\x0b\x63\x61libration\x18\x03 \x03(\x0b\x32\x1d.vecinity.v1.CalibrationPoint\"\x90\x01\n\x10\x43\x61librationPoint\x12\t\n\x01k\x18\x01 \x01(\r\x12\x0e\n\x06nprobe\x18\x02 \x01(\r\x12\x11\n\tef_search\x18\x03 \x01(\r\x12\x10\n\x08k_factor\x18\x04 \x01(\r\x12\x0e\n\x06recall\x18\x05 \x01(\x02\x12\x1a\n\x12recall_lower_bound\x18\x06 \x01(\x02\x12\x10\n\x08query_us\x18\x07 \x01(\x02\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.vecinity.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.vecinity.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc9\x01\n\x11\x43ollectionService\x12V\n\rGetCollection\x12!.vecinity.v1.GetCollectionRequest\x1a\".vecinity.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.vecinity.v1.ListCollectionsRequest\x1a$.vecinity.v1.ListCollectionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vecinity/v1/collection_service.proto\x12\x0bvecinity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16vecinity/v1/core.proto\"\xf5\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12#\n\x06metric\x18\x03 \x01(\x0e\x32\x13.vecinity.v1.Metric\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x30\n\x0cpublish_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08\x65mbedder\x18\x07 \x01(\x0b\x32\x15.vecinity.v1.Embedder\x12!\n\x05index\x18\x08 \x01(\x0b\x32\x12.vecinity.v1.Index\"-\n\x08\x45mbedder\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"`\n\x05Index\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x32\n\x0b\x63\x61libration\x18\x03 \x03(\x0b\x32\x1d.vecinity.v1.CalibrationPoint\"\x80\x01\n\x10\x43\x61librationPoint\x12\t\n\x01k\x18\x01 \x01(\r\x12#\n\x06\x65\x66\x66ort\x18\x02 \x01(\x0b\x32\x13.vecinity.v1.Effort\x12\x0e\n\x06recall\x18\x03 \x01(\x02\x12\x1a\n\x12recall_lower_bound\x18\x04 \x01(\x02\x12\x10\n\x08query_us\x18\x05 \x01(\x02\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.vecinity.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.vecinity.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc9\x01\n\x11\x43ollectionService\x12V\n\rGetCollection\x12!.vecinity.v1.GetCollectionRequest\x1a\".vecinity.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.vecinity.v1.ListCollectionsRequest\x1a$.vecinity.v1.ListCollectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,21 +34,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vecinity.v1.collection_serv
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COLLECTION']._serialized_start=111
-  _globals['_COLLECTION']._serialized_end=358
-  _globals['_EMBEDDER']._serialized_start=360
-  _globals['_EMBEDDER']._serialized_end=405
-  _globals['_INDEX']._serialized_start=407
-  _globals['_INDEX']._serialized_end=503
-  _globals['_CALIBRATIONPOINT']._serialized_start=506
-  _globals['_CALIBRATIONPOINT']._serialized_end=650
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=652
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=688
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=690
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=758
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=760
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=823
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=825
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=921
-  _globals['_COLLECTIONSERVICE']._serialized_start=924
-  _globals['_COLLECTIONSERVICE']._serialized_end=1125
+  _globals['_COLLECTION']._serialized_end=356
+  _globals['_EMBEDDER']._serialized_start=358
+  _globals['_EMBEDDER']._serialized_end=403
+  _globals['_INDEX']._serialized_start=405
+  _globals['_INDEX']._serialized_end=501
+  _globals['_CALIBRATIONPOINT']._serialized_start=504
+  _globals['_CALIBRATIONPOINT']._serialized_end=632
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=634
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=670
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=672
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=740
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=742
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=805
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=807
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=903
+  _globals['_COLLECTIONSERVICE']._serialized_start=906
+  _globals['_COLLECTIONSERVICE']._serialized_end=1107
 # @@protoc_insertion_point(module_scope)

@@ -11,13 +11,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Collection(_message.Message):
-    __slots__ = ("name", "dimension", "metric", "version", "item_count", "published_time", "embedder", "index")
+    __slots__ = ("name", "dimension", "metric", "version", "item_count", "publish_time", "embedder", "index")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
     METRIC_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ITEM_COUNT_FIELD_NUMBER: _ClassVar[int]
-    PUBLISHED_TIME_FIELD_NUMBER: _ClassVar[int]
+    PUBLISH_TIME_FIELD_NUMBER: _ClassVar[int]
     EMBEDDER_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     name: str
@@ -25,10 +25,10 @@ class Collection(_message.Message):
     metric: _core_pb2.Metric
     version: int
     item_count: int
-    published_time: _timestamp_pb2.Timestamp
+    publish_time: _timestamp_pb2.Timestamp
     embedder: Embedder
     index: Index
-    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., metric: _Optional[_Union[_core_pb2.Metric, str]] = ..., version: _Optional[int] = ..., item_count: _Optional[int] = ..., published_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., embedder: _Optional[_Union[Embedder, _Mapping]] = ..., index: _Optional[_Union[Index, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., metric: _Optional[_Union[_core_pb2.Metric, str]] = ..., version: _Optional[int] = ..., item_count: _Optional[int] = ..., publish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., embedder: _Optional[_Union[Embedder, _Mapping]] = ..., index: _Optional[_Union[Index, _Mapping]] = ...) -> None: ...
 
 class Embedder(_message.Message):
     __slots__ = ("kind", "fingerprint")
@@ -49,22 +49,18 @@ class Index(_message.Message):
     def __init__(self, family: _Optional[str] = ..., description: _Optional[str] = ..., calibration: _Optional[_Iterable[_Union[CalibrationPoint, _Mapping]]] = ...) -> None: ...
 
 class CalibrationPoint(_message.Message):
-    __slots__ = ("k", "nprobe", "ef_search", "k_factor", "recall", "recall_lower_bound", "query_us")
+    __slots__ = ("k", "effort", "recall", "recall_lower_bound", "query_us")
     K_FIELD_NUMBER: _ClassVar[int]
-    NPROBE_FIELD_NUMBER: _ClassVar[int]
-    EF_SEARCH_FIELD_NUMBER: _ClassVar[int]
-    K_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
     RECALL_FIELD_NUMBER: _ClassVar[int]
     RECALL_LOWER_BOUND_FIELD_NUMBER: _ClassVar[int]
     QUERY_US_FIELD_NUMBER: _ClassVar[int]
     k: int
-    nprobe: int
-    ef_search: int
-    k_factor: int
+    effort: _core_pb2.Effort
     recall: float
     recall_lower_bound: float
     query_us: float
-    def __init__(self, k: _Optional[int] = ..., nprobe: _Optional[int] = ..., ef_search: _Optional[int] = ..., k_factor: _Optional[int] = ..., recall: _Optional[float] = ..., recall_lower_bound: _Optional[float] = ..., query_us: _Optional[float] = ...) -> None: ...
+    def __init__(self, k: _Optional[int] = ..., effort: _Optional[_Union[_core_pb2.Effort, _Mapping]] = ..., recall: _Optional[float] = ..., recall_lower_bound: _Optional[float] = ..., query_us: _Optional[float] = ...) -> None: ...
 
 class GetCollectionRequest(_message.Message):
     __slots__ = ("name",)

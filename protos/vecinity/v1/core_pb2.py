@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vecinity/v1/core.proto\x12\x0bvecinity.v1\"(\n\x06Vector\x12\x0e\n\x06packed\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x03(\x02\",\n\x0bVectorBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"U\n\x05Query\x12%\n\x06vector\x18\x01 \x01(\x0b\x32\x13.vecinity.v1.VectorH\x00\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05query\"\x96\x01\n\nQueryBatch\x12+\n\x07vectors\x18\x01 \x01(\x0b\x32\x18.vecinity.v1.VectorBlockH\x00\x12&\n\x03ids\x18\x02 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x42\t\n\x07queries\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"m\n\x10SearchParameters\x12\x17\n\rtarget_recall\x18\x01 \x01(\x02H\x00\x12\x0f\n\x05\x65xact\x18\x02 \x01(\x08H\x00\x12\x10\n\x06nprobe\x18\x03 \x01(\rH\x00\x12\x13\n\tef_search\x18\x04 \x01(\rH\x00\x42\x08\n\x06\x65\x66\x66ort\"\x88\x01\n\x04Hits\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\r\n\x05texts\x18\x03 \x03(\t\x12)\n\x07vectors\x18\x04 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x05 \x01(\x0e\x32\x16.vecinity.v1.Shortfall*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*?\n\tShortfall\x12\x19\n\x15SHORTFALL_UNSPECIFIED\x10\x00\x12\x17\n\x13SHORTFALL_FEW_ITEMS\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vecinity/v1/core.proto\x12\x0bvecinity.v1\"(\n\x06Vector\x12\x0e\n\x06packed\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x03(\x02\",\n\x0bVectorBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"U\n\x05Query\x12%\n\x06vector\x18\x01 \x01(\x0b\x32\x13.vecinity.v1.VectorH\x00\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05query\"\x96\x01\n\nQueryBatch\x12+\n\x07vectors\x18\x01 \x01(\x0b\x32\x18.vecinity.v1.VectorBlockH\x00\x12&\n\x03ids\x18\x02 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x42\t\n\x07queries\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"m\n\x10SearchParameters\x12\x17\n\rtarget_recall\x18\x01 \x01(\x02H\x00\x12\x0f\n\x05\x65xact\x18\x02 \x01(\x08H\x00\x12%\n\x06\x65\x66\x66ort\x18\x03 \x01(\x0b\x32\x13.vecinity.v1.EffortH\x00\x42\x08\n\x06\x63hoice\"=\n\x06\x45\x66\x66ort\x12\x0e\n\x06nprobe\x18\x01 \x01(\r\x12\x11\n\tef_search\x18\x02 \x01(\r\x12\x10\n\x08k_factor\x18\x03 \x01(\r\"\x88\x01\n\x04Hits\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\r\n\x05texts\x18\x03 \x03(\t\x12)\n\x07vectors\x18\x04 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x05 \x01(\x0e\x32\x16.vecinity.v1.Shortfall*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*?\n\tShortfall\x12\x19\n\x15SHORTFALL_UNSPECIFIED\x10\x00\x12\x17\n\x13SHORTFALL_FEW_ITEMS\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vecinity.v1.core_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METRIC']._serialized_start=647
-  _globals['_METRIC']._serialized_end=736
-  _globals['_SHORTFALL']._serialized_start=738
-  _globals['_SHORTFALL']._serialized_end=801
+  _globals['_METRIC']._serialized_start=710
+  _globals['_METRIC']._serialized_end=799
+  _globals['_SHORTFALL']._serialized_start=801
+  _globals['_SHORTFALL']._serialized_end=864
   _globals['_VECTOR']._serialized_start=39
   _globals['_VECTOR']._serialized_end=79
   _globals['_VECTORBLOCK']._serialized_start=81
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STRINGLIST']._serialized_end=395
   _globals['_SEARCHPARAMETERS']._serialized_start=397
   _globals['_SEARCHPARAMETERS']._serialized_end=506
-  _globals['_HITS']._serialized_start=509
-  _globals['_HITS']._serialized_end=645
+  _globals['_EFFORT']._serialized_start=508
+  _globals['_EFFORT']._serialized_end=569
+  _globals['_HITS']._serialized_start=572
+  _globals['_HITS']._serialized_end=708
 # @@protoc_insertion_point(module_scope)

@@ -68,16 +68,24 @@ class StringList(_message.Message):
     def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchParameters(_message.Message):
-    __slots__ = ("target_recall", "exact", "nprobe", "ef_search")
+    __slots__ = ("target_recall", "exact", "effort")
     TARGET_RECALL_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
-    NPROBE_FIELD_NUMBER: _ClassVar[int]
-    EF_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
     target_recall: float
     exact: bool
+    effort: Effort
+    def __init__(self, target_recall: _Optional[float] = ..., exact: _Optional[bool] = ..., effort: _Optional[_Union[Effort, _Mapping]] = ...) -> None: ...
+
+class Effort(_message.Message):
+    __slots__ = ("nprobe", "ef_search", "k_factor")
+    NPROBE_FIELD_NUMBER: _ClassVar[int]
+    EF_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    K_FACTOR_FIELD_NUMBER: _ClassVar[int]
     nprobe: int
     ef_search: int
-    def __init__(self, target_recall: _Optional[float] = ..., exact: _Optional[bool] = ..., nprobe: _Optional[int] = ..., ef_search: _Optional[int] = ...) -> None: ...
+    k_factor: int
+    def __init__(self, nprobe: _Optional[int] = ..., ef_search: _Optional[int] = ..., k_factor: _Optional[int] = ...) -> None: ...
 
 class Hits(_message.Message):
     __slots__ = ("ids", "scores", "texts", "vectors", "shortfall")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from vecinity.v1 import core_pb2 as vecinity_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vecinity/v1/search_service.proto\x12\x0bvecinity.v1\x1a\x16vecinity/v1/core.proto\"\xc5\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12!\n\x05query\x18\x03 \x01(\x0b\x32\x12.vecinity.v1.Query\x12\t\n\x01k\x18\x04 \x01(\r\x12\x31\n\nparameters\x18\x05 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x06 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x07 \x01(\x08\"\\\n\x0eSearchResponse\x12\x1f\n\x04hits\x18\x01 \x01(\x0b\x32\x11.vecinity.v1.Hits\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x18\n\x10predicted_recall\x18\x03 \x01(\x02\"\xd1\x01\n\x12\x42\x61tchSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12(\n\x07queries\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.QueryBatch\x12\t\n\x01k\x18\x04 \x01(\r\x12\x31\n\nparameters\x18\x05 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x06 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x07 \x01(\x08\"\xd2\x01\n\x13\x42\x61tchSearchResponse\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\r\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x0e\n\x06scores\x18\x03 \x01(\x0c\x12\r\n\x05texts\x18\x04 \x03(\t\x12)\n\x07vectors\x18\x05 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x06 \x01(\x0e\x32\x16.vecinity.v1.Shortfall\x12\x0f\n\x07version\x18\x07 \x01(\x04\x12\x18\n\x10predicted_recall\x18\x08 \x01(\x02\"P\n\x0b\x41nalogyTerm\x12!\n\x05query\x18\x01 \x01(\x0b\x32\x12.vecinity.v1.Query\x12\x13\n\x06weight\x18\x02 \x01(\x02H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x82\x02\n\x13SolveAnalogyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12+\n\tpositives\x18\x03 \x03(\x0b\x32\x18.vecinity.v1.AnalogyTerm\x12+\n\tnegatives\x18\x04 \x03(\x0b\x32\x18.vecinity.v1.AnalogyTerm\x12\t\n\x01k\x18\x05 \x01(\r\x12\x31\n\nparameters\x18\x06 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x07 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x08 \x01(\x08\"b\n\x14SolveAnalogyResponse\x12\x1f\n\x04hits\x18\x01 \x01(\x0b\x32\x11.vecinity.v1.Hits\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x18\n\x10predicted_recall\x18\x03 \x01(\x02\"P\n\tQueryPair\x12 \n\x04left\x18\x01 \x01(\x0b\x32\x12.vecinity.v1.Query\x12!\n\x05right\x18\x02 \x01(\x0b\x32\x12.vecinity.v1.Query\"f\n\x18\x43omputeSimilarityRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12%\n\x05pairs\x18\x03 \x03(\x0b\x32\x16.vecinity.v1.QueryPair\"<\n\x19\x43omputeSimilarityResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12\x0f\n\x07version\x18\x02 \x01(\x04\x32\xdd\x02\n\rSearchService\x12\x41\n\x06Search\x12\x1a.vecinity.v1.SearchRequest\x1a\x1b.vecinity.v1.SearchResponse\x12P\n\x0b\x42\x61tchSearch\x12\x1f.vecinity.v1.BatchSearchRequest\x1a .vecinity.v1.BatchSearchResponse\x12S\n\x0cSolveAnalogy\x12 .vecinity.v1.SolveAnalogyRequest\x1a!.vecinity.v1.SolveAnalogyResponse\x12\x62\n\x11\x43omputeSimilarity\x12%.vecinity.v1.ComputeSimilarityRequest\x1a&.vecinity.v1.ComputeSimilarityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vecinity/v1/search_service.proto\x12\x0bvecinity.v1\x1a\x16vecinity/v1/core.proto\"\xc5\x01\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12!\n\x05query\x18\x03 \x01(\x0b\x32\x12.vecinity.v1.Query\x12\t\n\x01k\x18\x04 \x01(\r\x12\x31\n\nparameters\x18\x05 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x06 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x07 \x01(\x08\"v\n\x0eSearchResponse\x12\x1f\n\x04hits\x18\x01 \x01(\x0b\x32\x11.vecinity.v1.Hits\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x1d\n\x10predicted_recall\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x13\n\x11_predicted_recall\"\xd1\x01\n\x12\x42\x61tchSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12(\n\x07queries\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.QueryBatch\x12\t\n\x01k\x18\x04 \x01(\r\x12\x31\n\nparameters\x18\x05 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x06 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x07 \x01(\x08\"\xec\x01\n\x13\x42\x61tchSearchResponse\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\r\x12\x0b\n\x03ids\x18\x02 \x03(\t\x12\x0e\n\x06scores\x18\x03 \x01(\x0c\x12\r\n\x05texts\x18\x04 \x03(\t\x12)\n\x07vectors\x18\x05 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x06 \x01(\x0e\x32\x16.vecinity.v1.Shortfall\x12\x0f\n\x07version\x18\x07 \x01(\x04\x12\x1d\n\x10predicted_recall\x18\x08 \x01(\x02H\x00\x88\x01\x01\x42\x13\n\x11_predicted_recall\"P\n\x0b\x41nalogyTerm\x12!\n\x05query\x18\x01 \x01(\x0b\x32\x12.vecinity.v1.Query\x12\x13\n\x06weight\x18\x02 \x01(\x02H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x82\x02\n\x13SolveAnalogyRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12+\n\tpositives\x18\x03 \x03(\x0b\x32\x18.vecinity.v1.AnalogyTerm\x12+\n\tnegatives\x18\x04 \x03(\x0b\x32\x18.vecinity.v1.AnalogyTerm\x12\t\n\x01k\x18\x05 \x01(\r\x12\x31\n\nparameters\x18\x06 \x01(\x0b\x32\x1d.vecinity.v1.SearchParameters\x12\x15\n\rinclude_texts\x18\x07 \x01(\x08\x12\x17\n\x0finclude_vectors\x18\x08 \x01(\x08\"|\n\x14SolveAnalogyResponse\x12\x1f\n\x04hits\x18\x01 \x01(\x0b\x32\x11.vecinity.v1.Hits\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x1d\n\x10predicted_recall\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x13\n\x11_predicted_recall\"P\n\tQueryPair\x12 \n\x04left\x18\x01 \x01(\x0b\x32\x12.vecinity.v1.Query\x12!\n\x05right\x18\x02 \x01(\x0b\x32\x12.vecinity.v1.Query\"f\n\x18\x43omputeSimilarityRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12%\n\x05pairs\x18\x03 \x03(\x0b\x32\x16.vecinity.v1.QueryPair\"<\n\x19\x43omputeSimilarityResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12\x0f\n\x07version\x18\x02 \x01(\x04\x32\xdd\x02\n\rSearchService\x12\x41\n\x06Search\x12\x1a.vecinity.v1.SearchRequest\x1a\x1b.vecinity.v1.SearchResponse\x12P\n\x0b\x42\x61tchSearch\x12\x1f.vecinity.v1.BatchSearchRequest\x1a .vecinity.v1.BatchSearchResponse\x12S\n\x0cSolveAnalogy\x12 .vecinity.v1.SolveAnalogyRequest\x1a!.vecinity.v1.SolveAnalogyResponse\x12\x62\n\x11\x43omputeSimilarity\x12%.vecinity.v1.ComputeSimilarityRequest\x1a&.vecinity.v1.ComputeSimilarityResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,23 +35,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHREQUEST']._serialized_start=74
   _globals['_SEARCHREQUEST']._serialized_end=271
   _globals['_SEARCHRESPONSE']._serialized_start=273
-  _globals['_SEARCHRESPONSE']._serialized_end=365
-  _globals['_BATCHSEARCHREQUEST']._serialized_start=368
-  _globals['_BATCHSEARCHREQUEST']._serialized_end=577
-  _globals['_BATCHSEARCHRESPONSE']._serialized_start=580
-  _globals['_BATCHSEARCHRESPONSE']._serialized_end=790
-  _globals['_ANALOGYTERM']._serialized_start=792
-  _globals['_ANALOGYTERM']._serialized_end=872
-  _globals['_SOLVEANALOGYREQUEST']._serialized_start=875
-  _globals['_SOLVEANALOGYREQUEST']._serialized_end=1133
-  _globals['_SOLVEANALOGYRESPONSE']._serialized_start=1135
-  _globals['_SOLVEANALOGYRESPONSE']._serialized_end=1233
-  _globals['_QUERYPAIR']._serialized_start=1235
-  _globals['_QUERYPAIR']._serialized_end=1315
-  _globals['_COMPUTESIMILARITYREQUEST']._serialized_start=1317
-  _globals['_COMPUTESIMILARITYREQUEST']._serialized_end=1419
-  _globals['_COMPUTESIMILARITYRESPONSE']._serialized_start=1421
-  _globals['_COMPUTESIMILARITYRESPONSE']._serialized_end=1481
-  _globals['_SEARCHSERVICE']._serialized_start=1484
-  _globals['_SEARCHSERVICE']._serialized_end=1833
+  _globals['_SEARCHRESPONSE']._serialized_end=391
+  _globals['_BATCHSEARCHREQUEST']._serialized_start=394
+  _globals['_BATCHSEARCHREQUEST']._serialized_end=603
+  _globals['_BATCHSEARCHRESPONSE']._serialized_start=606
+  _globals['_BATCHSEARCHRESPONSE']._serialized_end=842
+  _globals['_ANALOGYTERM']._serialized_start=844
+  _globals['_ANALOGYTERM']._serialized_end=924
+  _globals['_SOLVEANALOGYREQUEST']._serialized_start=927
+  _globals['_SOLVEANALOGYREQUEST']._serialized_end=1185
+  _globals['_SOLVEANALOGYRESPONSE']._serialized_start=1187
+  _globals['_SOLVEANALOGYRESPONSE']._serialized_end=1311
+  _globals['_QUERYPAIR']._serialized_start=1313
+  _globals['_QUERYPAIR']._serialized_end=1393
+  _globals['_COMPUTESIMILARITYREQUEST']._serialized_start=1395
+  _globals['_COMPUTESIMILARITYREQUEST']._serialized_end=1497
+  _globals['_COMPUTESIMILARITYRESPONSE']._serialized_start=1499
+  _globals['_COMPUTESIMILARITYRESPONSE']._serialized_end=1559
+  _globals['_SEARCHSERVICE']._serialized_start=1562
+  _globals['_SEARCHSERVICE']._serialized_end=1911
 # @@protoc_insertion_point(module_scope)

@@ -17,28 +17,31 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from vecinity.indexer.errors import SettingError
 from vecinity.service.limits import Limits
 
+_PREFIX = "VECINITY_"
 _CONFIG_VARIABLE = "VECINITY_CONFIG"
 
 
 class Config(BaseSettings):
     """Settings of a server; every field can be set as ``VECINITY_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="VECINITY_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     data_dir: Path = Path("data")
     listen: str = Field("127.0.0.1:50051", description="host:port; port 0 takes a free one; loopback by default")
     reflection: bool = Field(False, description="whether tools such as grpcurl may ask for the schema")
     threads: Annotated[int, Field(ge=0, le=1_024)] = Field(0, description="search threads; 0: one for each CPU")
-    k_max: Annotated[int, Field(ge=1)] = 10_000
-    batch_max: Annotated[int, Field(ge=1)] = Field(10_000, description="queries, or pairs, in one call")
+    k_max: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    batch_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(10_000, description="queries, or pairs, in one call")
     texts_max: Annotated[int, Field(ge=1)] = Field(1_000, description="texts to embed in one call")
     text_chars_max: Annotated[int, Field(ge=1)] = Field(32_768, description="characters in one text")
     hits_max: Annotated[int, Field(ge=1)] = Field(1_000_000, description="queries × k in one call")
-    message_bytes_max: Annotated[int, Field(ge=4_096)] = 64 << 20
-    calls_max: Annotated[int, Field(ge=1)] = Field(256, description="calls under way at once; more are refused")
+    message_bytes_max: Annotated[int, Field(ge=4_096, lt=1 << 31)] = 64 << 20
+    calls_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        256, description="calls under way at once; more are refused"
+    )
     target_recall: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="for requests that name no effort")
-    drain_seconds: Annotated[float, Field(ge=0)] = Field(10.0, description="for calls under way at SIGTERM")
-    refresh_seconds: Annotated[float, Field(gt=0)] = Field(0.25, description="between looks for new versions")
+    drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(10.0, description="for calls under way at SIGTERM")
+    refresh_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(0.25, description="between looks for new versions")
     verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -80,6 +83,9 @@ def load_config(**overrides: object) -> Config:
     path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251 - this is the configuration module
     if path is not None and not Path(path).is_file():
         raise SettingError(f"{_CONFIG_VARIABLE} names {path}, which is no file")
+    known = {f"{_PREFIX}{name.upper()}" for name in Config.model_fields} | {_CONFIG_VARIABLE}
+    if unknown := sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known):  # noqa: TID251
+        raise SettingError(f"there is no setting {', '.join(unknown)}: see 'vecinity serve --help'")
     try:
         return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vecinity.indexer.ann import Effort
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.service.engine import Answer, Embedding, Kind, Queries, Query, Search
 from vecinity.service.planner import Wish
@@ -33,33 +34,33 @@ def search(request: SearchLike) -> Search:
 
 
 def wish(parameters: core_pb2.SearchParameters) -> Wish:
-    match parameters.WhichOneof("effort"):
+    match parameters.WhichOneof("choice"):
         case "target_recall":
             return Wish(target_recall=parameters.target_recall)
         case "exact":
             return Wish(exact=parameters.exact)
-        case "nprobe":
-            return Wish(nprobe=parameters.nprobe)
-        case "ef_search":
-            return Wish(ef_search=parameters.ef_search)
+        case "effort":
+            effort = parameters.effort
+            return Wish(effort=Effort(effort.nprobe, effort.ef_search, effort.k_factor))
         case _:
             return Wish()
 
 
-def query(message: core_pb2.Query) -> Query:
+def query(message: core_pb2.Query, field: str) -> Query:
+    """One query; `field` is where it stands in its request, for errors."""
     match message.WhichOneof("query"):
         case "vector":
             vector = message.vector
             numbers = np.frombuffer(vector.packed, "<f4") if vector.packed else np.array(vector.values, "<f4")
-            return Query(Kind.VECTOR, vector=numbers)
+            return Query(Kind.VECTOR, field, vector=numbers)
         case "id":
-            return Query(Kind.ID, message.id)
+            return Query(Kind.ID, field, message.id)
         case _:
-            return Query(Kind.TEXT, message.text)
+            return Query(Kind.TEXT, field, message.text)
 
 
 def one_query(message: core_pb2.Query) -> Queries:
-    single = query(message)
+    single = query(message, "query")
     return Queries(single.kind, (single.string,), None if single.vector is None else single.vector[None])
 
 
@@ -75,8 +76,18 @@ def queries(message: core_pb2.QueryBatch) -> Queries:
 
 
 def terms(request: search_service_pb2.SolveAnalogyRequest) -> list[tuple[Query, float]]:
-    return [(query(t.query), t.weight if t.HasField("weight") else 1.0) for t in request.positives] + [
-        (query(t.query), -(t.weight if t.HasField("weight") else 1.0)) for t in request.negatives
+    sides = (("positives", 1, request.positives), ("negatives", -1, request.negatives))
+    return [
+        (query(term.query, f"{side}[{position}].query"), sign * (term.weight if term.HasField("weight") else 1.0))
+        for side, sign, given in sides
+        for position, term in enumerate(given)
+    ]
+
+
+def pairs(request: search_service_pb2.ComputeSimilarityRequest) -> list[tuple[Query, Query]]:
+    return [
+        (query(pair.left, f"pairs[{position}].left"), query(pair.right, f"pairs[{position}].right"))
+        for position, pair in enumerate(request.pairs)
     ]
 
 
@@ -148,9 +159,9 @@ def collection(version: OpenVersion) -> collection_service_pb2.Collection:
             calibration=[
                 collection_service_pb2.CalibrationPoint(
                     k=point.k,
-                    nprobe=point.effort.nprobe,
-                    ef_search=point.effort.ef_search,
-                    k_factor=point.effort.k_factor,
+                    effort=core_pb2.Effort(
+                        nprobe=point.effort.nprobe, ef_search=point.effort.ef_search, k_factor=point.effort.k_factor
+                    ),
                     recall=point.recall,
                     recall_lower_bound=point.recall_lower_bound,
                     query_us=point.query_us,
@@ -159,7 +170,7 @@ def collection(version: OpenVersion) -> collection_service_pb2.Collection:
             ],
         ),
     )
-    message.published_time.FromNanoseconds(int(record.published_time * 1e9))
+    message.publish_time.FromNanoseconds(int(record.published_time * 1e9))
     if record.embedder is not None:
         message.embedder.kind = record.embedder.kind
         message.embedder.fingerprint = record.embedder.fingerprint

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vecinity.indexer import ann
+from vecinity.indexer.ann import Rows
 from vecinity.indexer.catalog import VersionRecord
 from vecinity.indexer.errors import ItemNotFoundError, NoEmbedderError, VectorError
 from vecinity.indexer.metric import Vectors, pair_scores, prepare
@@ -32,6 +33,9 @@ from vecinity.service.store import OpenVersion, Store
 
 _CHUNK_QUERIES = 64
 """Queries between two looks at the deadline; also what one thread takes of a batch at a time."""
+
+_CHUNK_PRODUCTS = 1_000_000_000
+"""Multiplications in a chunk of an exact search: some hundred milliseconds."""
 
 _PLANS_MAX = 1_024
 
@@ -48,9 +52,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query: `vector` is float32 (d,) for `Kind.VECTOR`, `string` the id or text for the others."""
+    """One query: `vector` is float32 (d,) for `Kind.VECTOR`, `string` the id or text for the others.
+
+    `field` is where it stands in its request, for errors.
+    """
 
     kind: Kind
+    field: str
     string: str = ""
     vector: NDArray[np.float32] | None = None
 
@@ -87,6 +95,7 @@ class Answer:
         texts: Parallel to ids, or None if not asked for.
         vectors: float32 (len(ids), d), or None if not asked for.
         version: The number of the version that answered.
+        predicted_recall: What the plan expects; None if that was not measured.
     """
 
     counts: list[int]
@@ -95,7 +104,7 @@ class Answer:
     texts: list[str] | None
     vectors: Vectors | None
     version: int
-    predicted_recall: float
+    predicted_recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,10 @@ class Engine:
     Args:
         threads: Search threads; 0 is one for each CPU this process may use.
         default_recall: For requests that name no effort.
-        answer_bytes_max: How much the vectors of an answer may take.
+        answer_bytes_max: How much the vectors, or the texts, of an answer may take.
     """
 
-    def __init__(
-        self, store: Store, *, threads: int = 0, default_recall: float = 0.95, answer_bytes_max: int = 64 << 20
-    ) -> None:
+    def __init__(self, store: Store, *, threads: int, default_recall: float, answer_bytes_max: int) -> None:
         self.store = store
         self.answer_bytes_max = answer_bytes_max
         self.default_recall = default_recall
@@ -135,11 +142,10 @@ class Engine:
     async def search(self, call: Call, search: Search, queries: Queries) -> Answer:
         """The k closest items of each query. An item asked by its id is left out of its own hits."""
         version = await self.store.get(search.collection, search.version)
-        vectors = await self._vectors(call, version, queries)
-        left_out: list[frozenset[int]] | None = None
-        if queries.kind is Kind.ID:
-            left_out = [frozenset((row,)) for row in version.segment.find_rows(queries.strings).tolist()]
-        return await self._find(call, version, search, vectors, left_out)
+        if queries.kind is not Kind.ID:
+            return await self._find(call, version, search, await self._vectors(call, version, queries))
+        rows, vectors = await self._run(call, self._searchers, lambda: _stored(version, queries.strings))
+        return await self._find(call, version, search, vectors, rows[:, None])
 
     async def solve_analogy(self, call: Call, search: Search, terms: Sequence[tuple[Query, float]]) -> Answer:
         """The k items closest to the weighted sum of the terms (3CosAdd), the terms themselves left out.
@@ -148,10 +154,11 @@ class Engine:
             terms: Queries and their factors, negative for those subtracted.
         """
         version = await self.store.get(search.collection, search.version)
-        vectors = await self._mixed(call, version, [query for query, _ in terms])
+        queries = [query for query, _ in terms]
+        vectors = await self._mixed(call, version, queries)
         query = three_cos_add(vectors, [weight for _, weight in terms], version.record.metric)
-        rows = await self._run(call, self._searchers, lambda: _rows_of_terms(version, [q for q, _ in terms]))
-        return await self._find(call, version, search, query, [rows])
+        rows = await self._run(call, self._searchers, lambda: _rows_of_terms(version, queries))
+        return await self._find(call, version, search, query, rows[None])
 
     async def similarity(
         self, call: Call, collection: str, number: int, pairs: Sequence[tuple[Query, Query]]
@@ -171,12 +178,13 @@ class Engine:
 
     async def _vectors(self, call: Call, version: OpenVersion, queries: Queries) -> Vectors:
         """The vectors of queries, float32 (n, d), prepared for the version's metric."""
+        strings = queries.strings
         if queries.kind is Kind.VECTOR:
             assert queries.vectors is not None
-            return _checked(queries.vectors, version.record)
-        strings = queries.strings
+            vectors = queries.vectors
+            return _checked(vectors, version.record, lambda row: "query" if len(vectors) == 1 else f"queries[{row}]")
         if queries.kind is Kind.ID:
-            return await self._run(call, self._searchers, lambda: _stored(version, strings))
+            return (await self._run(call, self._searchers, lambda: _stored(version, strings)))[1]
         if version.record.embedder is None:
             raise NoEmbedderError(version.record.collection)
         return await self._run(
@@ -186,64 +194,66 @@ class Engine:
     async def _mixed(self, call: Call, version: OpenVersion, queries: Sequence[Query]) -> Vectors:
         """The vectors of queries of any kinds, in order."""
         vectors = np.empty((len(queries), version.record.dimension), dtype=np.float32)
-        for kind in Kind:
-            if places := [i for i, query in enumerate(queries) if query.kind is kind]:
-                if kind is Kind.VECTOR:
-                    given = [queries[i].vector for i in places]
-                    vectors[places] = [_checked(v[None], version.record)[0] for v in given if v is not None]
-                else:
-                    strings = [queries[i].string for i in places]
-                    vectors[places] = await self._vectors(call, version, Queries(kind, strings))
+        for place, query in enumerate(queries):
+            if query.vector is not None:
+                vectors[place] = _checked(query.vector[None], version.record, [query.field].__getitem__)[0]
+        for kind in (Kind.ID, Kind.TEXT):
+            if places := [place for place, query in enumerate(queries) if query.kind is kind]:
+                strings = [queries[place].string for place in places]
+                vectors[places] = await self._vectors(call, version, Queries(kind, strings))
         return vectors
 
     async def _find(
-        self,
-        call: Call,
-        version: OpenVersion,
-        search: Search,
-        vectors: Vectors,
-        left_out: Sequence[frozenset[int]] | None,
+        self, call: Call, version: OpenVersion, search: Search, vectors: Vectors, left_out: Rows | None = None
     ) -> Answer:
-        self._check_answer_size(len(vectors), search, version.record.dimension)
+        """Search in threads, chunk by chunk.
+
+        Args:
+            vectors: float32 (n, d), prepared.
+            left_out: int64 (n, e), rows that must not be among the hits of each query.
+        """
+        self._check_vectors_size(len(vectors), search, version.record.dimension)
         chosen = self._plan(version, search.wish, search.k)
-        # So many more are fetched that k remain when those left out are dropped.
-        extra = max(map(len, left_out)) if left_out else 0
-        parts = await asyncio.gather(
-            *(
-                self._run(
-                    call,
-                    self._searchers,
-                    partial(
-                        _search_chunk,
-                        version,
-                        vectors[begin : begin + _CHUNK_QUERIES],
-                        search,
-                        extra,
-                        chosen,
-                        left_out and left_out[begin : begin + _CHUNK_QUERIES],
-                    ),
-                )
-                for begin in range(0, len(vectors), _CHUNK_QUERIES)
-            )
-        )
+        size = _chunk_queries(version, chosen)
+        begins = iter(range(0, len(vectors), size))
+        parts: dict[int, _Part] = {}
+
+        async def take_chunks() -> None:
+            # One chunk at a time for each thread: a large batch leaves turns to the calls that come after it.
+            for begin in begins:
+                chunk = slice(begin, begin + size)
+                without = None if left_out is None else left_out[chunk]
+                work = partial(_search_chunk, version, vectors[chunk], search, chosen, without)
+                parts[begin] = await self._run(call, self._searchers, work)
+                self._check_texts_size(parts.values())
+
+        await asyncio.gather(*(take_chunks() for _ in range(min(self.threads, -(-len(vectors) // size)))))
+        ordered = [parts[begin] for begin in sorted(parts)]
         return Answer(
-            counts=[count for part in parts for count in part.counts],
-            ids=[item_id for part in parts for item_id in part.ids],
-            scores=np.concatenate([part.scores for part in parts]),
-            texts=[text for part in parts for text in part.texts] if search.include_texts else None,
-            vectors=np.concatenate([part.vectors for part in parts]) if search.include_vectors else None,
+            counts=[count for part in ordered for count in part.counts],
+            ids=[item_id for part in ordered for item_id in part.ids],
+            scores=np.concatenate([part.scores for part in ordered]),
+            texts=[text for part in ordered for text in part.texts] if search.include_texts else None,
+            vectors=np.concatenate([part.vectors for part in ordered]) if search.include_vectors else None,
             version=version.record.number,
             predicted_recall=chosen.predicted_recall,
         )
 
-    def _check_answer_size(self, queries: int, search: Search, dimension: int) -> None:
+    def _check_vectors_size(self, queries: int, search: Search, dimension: int) -> None:
         size = queries * search.k * dimension * 4
         if search.include_vectors and size > self.answer_bytes_max:
-            raise InvalidArgumentError(
-                "include_vectors",
-                f"the vectors of {queries} × {search.k} hits are {size >> 20} MiB; the limit is "
-                f"{self.answer_bytes_max >> 20} MiB: ask for fewer at once",
-            )
+            raise self._too_large("include_vectors", size)
+
+    def _check_texts_size(self, parts: Iterable[_Part]) -> None:
+        size = sum(part.text_chars for part in parts)
+        if size > self.answer_bytes_max:
+            raise self._too_large("include_texts", size)
+
+    def _too_large(self, field: str, size: int) -> InvalidArgumentError:
+        return InvalidArgumentError(
+            field,
+            f"would take over {size >> 20} MiB; the limit is {self.answer_bytes_max >> 20} MiB: ask for fewer at once",
+        )
 
     def _plan(self, version: OpenVersion, wish: Wish, k: int) -> Plan:
         """Requests of one kind come by the thousand, so a version keeps what was planned for them."""
@@ -273,60 +283,65 @@ class _Part:
     ids: list[str]
     scores: NDArray[np.float32]
     texts: list[str]
+    text_chars: int
     vectors: Vectors
 
 
-def _search_chunk(
-    version: OpenVersion,
-    vectors: Vectors,
-    search: Search,
-    extra: int,
-    chosen: Plan,
-    left_out: Sequence[frozenset[int]] | None,
-) -> _Part:
+def _chunk_queries(version: OpenVersion, chosen: Plan) -> int:
+    """Queries that a thread takes at a time: fewer where each is compared with very many numbers."""
+    if not chosen.effort.exact:
+        return _CHUNK_QUERIES
+    return max(1, min(_CHUNK_QUERIES, _CHUNK_PRODUCTS // max(version.segment.vectors.size, 1)))
+
+
+def _search_chunk(version: OpenVersion, vectors: Vectors, search: Search, chosen: Plan, left_out: Rows | None) -> _Part:
     """Search, drop what is left out and the -1 of a small collection, and look up what the hits contain."""
     segment = version.segment
+    # So many more are fetched that k remain when those left out are dropped.
+    extra = 0 if left_out is None else left_out.shape[1]
     scores, rows = segment.index.search(vectors, min(search.k + extra, segment.rows), chosen.effort)
     keep = rows >= 0
-    if left_out is not None:
-        for line, without in enumerate(left_out):
-            keep[line] &= ~np.isin(rows[line], list(without))
+    for column in range(extra):
+        keep &= rows != left_out[:, column, None]  # type: ignore[index]  # not None where extra is above 0
     keep &= np.cumsum(keep, axis=1) <= search.k
     found = rows[keep]
+    texts = segment.texts(found) if search.include_texts else []
     return _Part(
         counts=keep.sum(axis=1).tolist(),
         ids=segment.ids(found),
         scores=scores[keep],
-        texts=segment.texts(found) if search.include_texts else [],
+        texts=texts,
+        text_chars=sum(map(len, texts)),
         vectors=np.asarray(segment.vectors[found]) if search.include_vectors else segment.vectors[:0],
     )
 
 
-def _checked(vectors: Vectors, record: VersionRecord) -> Vectors:
-    """Vectors that came with a request, prepared."""
+def _checked(vectors: Vectors, record: VersionRecord, field: Callable[[int], str]) -> Vectors:
+    """Vectors that came with a request, prepared; `field` names the place of one in the request."""
     if vectors.shape[1] != record.dimension:
         raise InvalidArgumentError(
-            "vector", f"has dimension {vectors.shape[1]}; collection {record.collection!r} has {record.dimension}"
+            field(0), f"has dimension {vectors.shape[1]}; collection {record.collection!r} has {record.dimension}"
         )
     try:
         return prepare(vectors, record.metric)
     except VectorError as error:
-        raise InvalidArgumentError("vector", f"query {error.row} {error.fault}") from error
+        raise InvalidArgumentError(field(error.row), error.fault) from error
 
 
-def _stored(version: OpenVersion, ids: Sequence[str]) -> Vectors:
-    """The stored vectors of items, float32 (n, d)."""
+def _stored(version: OpenVersion, ids: Sequence[str]) -> tuple[Rows, Vectors]:
+    """The rows of items, int64 (n,), and their stored vectors, float32 (n, d)."""
     rows = version.segment.find_rows(ids)
     if (missing := np.flatnonzero(rows < 0)).size:
         item_id = ids[int(missing[0])]
         raise ItemNotFoundError(version.record.collection, item_id, version.segment.near_spellings(item_id))
-    return np.asarray(version.segment.vectors[rows])
+    return rows, np.asarray(version.segment.vectors[rows])
 
 
-def _rows_of_terms(version: OpenVersion, queries: Sequence[Query]) -> frozenset[int]:
-    """Rows of the items that are terms: by id, or by a text that is the id of an item."""
+def _rows_of_terms(version: OpenVersion, queries: Sequence[Query]) -> Rows:
+    """Rows of the items that are terms, by id or by a text that is the id of an item; int64 (e,), each once."""
     ids = [query.string for query in queries if query.kind is not Kind.VECTOR]
     texts = [query.string for query in queries if query.kind is Kind.TEXT]
     if texts:
         ids += map(version.open_embedder().canonical, texts)
-    return frozenset(row for row in version.segment.find_rows(ids).tolist() if row >= 0)
+    rows = np.unique(version.segment.find_rows(ids))
+    return rows[rows >= 0]

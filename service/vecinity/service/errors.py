@@ -45,5 +45,5 @@ class ShuttingDownError(ServiceError):
 
 class UnknownMethodError(ServiceError):
     def __init__(self, method: str) -> None:
-        super().__init__(f"there is no method {method}")
+        super().__init__(f"there is no method {method[:100]}")
         self.method = method

@@ -69,8 +69,9 @@ class Handlers:
 
     async def compute_similarity(self, call: Call, request: search_pb.ComputeSimilarityRequest) -> Message:
         validate.compute_similarity(request, self.limits)
-        pairs = [(convert.query(pair.left), convert.query(pair.right)) for pair in request.pairs]
-        scores, version = await self.engine.similarity(call, request.collection, request.version, pairs)
+        scores, version = await self.engine.similarity(
+            call, request.collection, request.version, convert.pairs(request)
+        )
         return search_pb.ComputeSimilarityResponse(scores=scores.tolist(), version=version)
 
     async def embed(self, call: Call, request: embedding_pb.EmbedRequest) -> Message:
@@ -86,9 +87,9 @@ class Handlers:
     async def list_collections(self, call: Call, request: collections_pb.ListCollectionsRequest) -> Message:
         size = validate.page_size(request)
         # The token is the last name of the page before, so a page stays right while collections come and go.
-        following = sorted(name for name in self.engine.store.current if name > request.page_token)
-        page = [await self.engine.store.get(name) for name in following[:size]]
+        current = self.engine.store.current
+        following = sorted(name for name in current if name > request.page_token)
         return collections_pb.ListCollectionsResponse(
-            collections=[convert.collection(version) for version in page],
+            collections=[convert.collection(current[name]) for name in following[:size]],
             next_page_token=following[size - 1] if len(following) > size else "",
         )

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vecinity.indexer.ann import EXACT, Effort, Family, IndexSpec
+from vecinity.indexer.ann import EF_SEARCH, EXACT, K_FACTOR, NPROBE, Effort, Family, IndexSpec
 from vecinity.indexer.calibration import CALIBRATED_K, Calibration, CalibrationPoint
 from vecinity.service.errors import InvalidArgumentError
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The effort a request asks for: at most one of these; none means the default recall."""
+    """What a request asks for: at most one of these; none means the default recall."""
 
     target_recall: float | None = None
     exact: bool = False
-    nprobe: int | None = None
-    ef_search: int | None = None
+    effort: Effort | None = None
 
 
 ANY_EFFORT = Wish()
@@ -24,10 +23,10 @@ ANY_EFFORT = Wish()
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, and the recall it is expected to reach (0: not measured)."""
+    """What will be done, and the recall it is expected to reach; None if that was not measured."""
 
     effort: Effort
-    predicted_recall: float
+    predicted_recall: float | None
 
 
 def plan(wish: Wish, k: int, spec: IndexSpec, calibration: Calibration, default_recall: float) -> Plan:
@@ -35,26 +34,17 @@ def plan(wish: Wish, k: int, spec: IndexSpec, calibration: Calibration, default_
 
     For a target, each effort is judged by the *lower bound* of its measured recall at the calibrated k's on both
     sides of the request's (with few candidates re-ranked a small k is the harder one, with few lists visited a
-    large k is). Where no effort reaches the target, the search is exact.
+    large k is). Where no effort is known to reach the target, and for a k above all calibrated ones, the search is
+    exact.
 
     Raises:
-        InvalidArgumentError: The request names an effort of another family of index.
+        InvalidArgumentError: The request names an effort out of range or of another family of index.
     """
-    if spec.family is Family.FLAT and wish.nprobe is None and wish.ef_search is None:
+    if wish.effort is not None:
+        effort = _checked(wish.effort, spec)
+        return Plan(effort, min((point.recall for point in _around(effort, k, calibration)), default=None))
+    if wish.exact or spec.family is Family.FLAT:
         return Plan(EXACT, 1.0)
-    if wish.exact:
-        return Plan(EXACT, 1.0)
-    if wish.nprobe is not None:
-        if spec.family not in (Family.IVF_FLAT, Family.IVF_PQ):
-            raise InvalidArgumentError("parameters.nprobe", f"the index is {spec.family}, which has no lists")
-        k_factor = _largest_k_factor(calibration) if spec.family is Family.IVF_PQ else 0
-        effort = Effort(nprobe=min(wish.nprobe, spec.nlist), k_factor=k_factor)
-        return Plan(effort, _recall(effort, k, calibration))
-    if wish.ef_search is not None:
-        if spec.family is not Family.HNSW:
-            raise InvalidArgumentError("parameters.ef_search", f"the index is {spec.family}, not hnsw")
-        effort = Effort(ef_search=wish.ef_search)
-        return Plan(effort, _recall(effort, k, calibration))
     return _cheapest(default_recall if wish.target_recall is None else wish.target_recall, k, calibration)
 
 
@@ -70,17 +60,35 @@ def _cheapest(target: float, k: int, calibration: Calibration) -> Plan:
     return best[1] if best else Plan(EXACT, 1.0)
 
 
-def _recall(effort: Effort, k: int, calibration: Calibration) -> float:
-    return min((point.recall for point in _around(effort, k, calibration)), default=0.0)
-
-
 def _around(effort: Effort, k: int, calibration: Calibration) -> list[CalibrationPoint]:
-    """The points of an effort at the nearest calibrated k's below and above `k`; the largest one for a k above all."""
-    below = max((c for c in CALIBRATED_K if c <= k), default=CALIBRATED_K[0])
-    above = min((c for c in CALIBRATED_K if c >= k), default=below)
+    """The points of an effort at the nearest calibrated k's below and above `k`; none for a k above all."""
+    if k > CALIBRATED_K[-1]:
+        return []
+    below = max(c for c in CALIBRATED_K if c <= k)
+    above = min(c for c in CALIBRATED_K if c >= k)
     return [point for point in calibration.points if point.effort == effort and point.k in (below, above)]
 
 
-def _largest_k_factor(calibration: Calibration) -> int:
-    """With nprobe chosen by the caller, re-ranking should not be what limits the recall."""
-    return max((point.effort.k_factor for point in calibration.points), default=0) or 32
+def _checked(effort: Effort, spec: IndexSpec) -> Effort:
+    """The effort that a request names, if it is one of the index's family."""
+    ivf = spec.family in (Family.IVF_FLAT, Family.IVF_PQ)
+    numbers = (
+        ("nprobe", NPROBE, ivf),
+        ("ef_search", EF_SEARCH, spec.family is Family.HNSW),
+        ("k_factor", K_FACTOR, spec.family is Family.IVF_PQ),
+    )
+    for name, _, fits in numbers:
+        if getattr(effort, name) and not fits:
+            raise InvalidArgumentError(f"parameters.effort.{name}", f"is not of the index's family, {spec.family}")
+    for name, tunable, fits in numbers:
+        value = getattr(effort, name) or tunable.default
+        if fits and not tunable.minimum <= value <= tunable.maximum:
+            raise InvalidArgumentError(
+                f"parameters.effort.{name}", f"is {value}; it must be from {tunable.minimum} to {tunable.maximum}"
+            )
+    if spec.family is Family.FLAT:
+        raise InvalidArgumentError("parameters.effort", "the index is flat: it is always searched exactly")
+    if spec.family is Family.HNSW:
+        return Effort(ef_search=effort.ef_search)
+    k_factor = (effort.k_factor or K_FACTOR.default) if spec.family is Family.IVF_PQ else 0
+    return Effort(nprobe=min(effort.nprobe, spec.nlist), k_factor=k_factor)

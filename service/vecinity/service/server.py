@@ -64,12 +64,14 @@ class Service:
         end = loop.time() + self.config.drain_seconds
         while self.pipeline.calls and loop.time() < end:
             await asyncio.sleep(0.01)
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
-        await asyncio.to_thread(self.engine.close)
-        self.store.close()
+        try:
+            if self._watcher is not None:
+                self._watcher.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._watcher
+        finally:
+            await asyncio.to_thread(self.engine.close)
+            self.store.close()
 
     async def open_embedders(self) -> None:
         """Load models before the first text asks for them. A model that is missing is logged, not fatal."""
@@ -86,8 +88,9 @@ class Service:
             await asyncio.sleep(self.config.refresh_seconds)
             try:
                 changed = await asyncio.to_thread(self.store.refresh)
-            except IndexerError as error:
-                _log.error("can't look for new versions", reason=str(error))
+            except Exception:
+                # Whatever it is, the versions that are open go on serving, and the next look may succeed.
+                _log.exception("can't look for new versions")
                 continue
             if changed:
                 for tell in self._on_change:
@@ -124,10 +127,11 @@ async def run_server(config: Config, announce: Callable[[str], None]) -> None:
         loop.add_signal_handler(number, stopping.set)
     edge = GrpcEdge(service.pipeline, config)
     try:
-        address = await edge.start(config.listen)
-        await service.start()
-        await edge.ready(service.store.current)
+        # The address first, as opening may take long; calls are taken when there is something to answer from.
+        address = edge.bind(config.listen)
         service.on_change(lambda: edge.set_collections(service.store.current))
+        await service.start()
+        await edge.start(service.store.current)
         announce(address)
         warming = asyncio.create_task(service.open_embedders())
         await stopping.wait()

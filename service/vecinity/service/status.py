@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from ulid import ULID
 
@@ -53,12 +54,12 @@ _TABLE: dict[type[Exception], _Mapping] = {
     ),
     ShuttingDownError: _Mapping(code_pb2.UNAVAILABLE, error_reason_pb2.ERROR_REASON_SHUTTING_DOWN),
     UnknownMethodError: _Mapping(
-        code_pb2.UNIMPLEMENTED, error_reason_pb2.ERROR_REASON_UNKNOWN_METHOD, lambda e: {"name": e.method}
+        code_pb2.UNIMPLEMENTED, error_reason_pb2.ERROR_REASON_UNKNOWN_METHOD, lambda e: {"name": _cut(e.method)}
     ),
     indexer.CollectionNotFoundError: _Mapping(
         code_pb2.NOT_FOUND,
         error_reason_pb2.ERROR_REASON_COLLECTION_NOT_FOUND,
-        lambda e: {"name": e.name, **_suggestions(e.suggestions)},
+        lambda e: {"name": _cut(e.name)},
     ),
     indexer.VersionNotFoundError: _Mapping(
         code_pb2.NOT_FOUND,
@@ -68,12 +69,12 @@ _TABLE: dict[type[Exception], _Mapping] = {
     indexer.ItemNotFoundError: _Mapping(
         code_pb2.NOT_FOUND,
         error_reason_pb2.ERROR_REASON_ITEM_NOT_FOUND,
-        lambda e: {"collection": e.collection, "name": e.name, **_suggestions(e.suggestions)},
+        lambda e: {"collection": e.collection, "name": _cut(e.name)},
     ),
     indexer.UnknownWordError: _Mapping(
         code_pb2.NOT_FOUND,
         error_reason_pb2.ERROR_REASON_UNKNOWN_WORD,
-        lambda e: {"name": e.text, **_suggestions(e.suggestions)},
+        lambda e: {"name": _cut(e.text)},
     ),
     indexer.NoEmbedderError: _Mapping(
         code_pb2.FAILED_PRECONDITION,
@@ -84,6 +85,7 @@ _TABLE: dict[type[Exception], _Mapping] = {
         code_pb2.FAILED_PRECONDITION, error_reason_pb2.ERROR_REASON_EMBEDDER_UNAVAILABLE
     ),
     indexer.CorruptError: _Mapping(code_pb2.DATA_LOSS, error_reason_pb2.ERROR_REASON_CORRUPT),
+    indexer.StorageError: _Mapping(code_pb2.UNAVAILABLE, error_reason_pb2.ERROR_REASON_STORAGE_UNAVAILABLE),
 }
 
 
@@ -95,7 +97,9 @@ def to_status(error: Exception) -> status_pb2.Status:
     """
     for kind, mapping in _TABLE.items():
         if isinstance(error, kind):
-            return _status(mapping, str(error), mapping.metadata(error), _violations(error))
+            # Where files are is for the log, not for clients.
+            message = f"{error.path.name}: {error.fault}" if isinstance(error, indexer.CorruptError) else str(error)
+            return _status(mapping, message, mapping.metadata(error), _more_details(error))
     incident = str(ULID())
     _log.error("internal error", incident=incident, exc_info=error)
     return _status(
@@ -110,27 +114,28 @@ def _status(
     mapping: _Mapping,
     message: str,
     metadata: dict[str, str],
-    violations: Sequence[error_details_pb2.BadRequest.FieldViolation],
+    more_details: Sequence[Message],
 ) -> status_pb2.Status:
     status = status_pb2.Status(code=mapping.code, message=message)
     info = error_details_pb2.ErrorInfo(
         reason=error_reason_pb2.ErrorReason.Name(mapping.reason), domain=DOMAIN, metadata=metadata
     )
-    details: list[Any] = [info]
-    if violations:
-        details.append(error_details_pb2.BadRequest(field_violations=violations))
-    for detail in details:
+    for detail in (info, *more_details):
         packed = AnyMessage()
         packed.Pack(detail)
         status.details.append(packed)
     return status
 
 
-def _violations(error: Exception) -> list[error_details_pb2.BadRequest.FieldViolation]:
+def _more_details(error: Exception) -> list[Message]:
     if isinstance(error, InvalidArgumentError):
-        return [error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.fault)]
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.fault)
+        return [error_details_pb2.BadRequest(field_violations=[violation])]
+    if isinstance(error, indexer.NotFoundError | indexer.UnknownWordError) and error.suggestions:
+        return [error_reason_pb2.NearSpellings(values=[_cut(word) for word in error.suggestions])]
     return []
 
 
-def _suggestions(words: Sequence[str]) -> dict[str, str]:
-    return {"suggestions": " ".join(words)} if words else {}
+def _cut(text: str) -> str:
+    """Errors travel in gRPC's trailers, which hold a few kilobytes."""
+    return text[: indexer.SHOWN_CHARS_MAX]

@@ -8,6 +8,7 @@ truncated or altered file) is refused, and the newest older one that can be open
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ import structlog
 
 from vecinity.indexer.catalog import Catalog, VersionRecord
 from vecinity.indexer.embedding import Embedder, open_embedder
-from vecinity.indexer.errors import CollectionNotFoundError, CorruptError, IndexerError, NoEmbedderError
+from vecinity.indexer.errors import IndexerError, NoEmbedderError, StorageError
 from vecinity.indexer.segment import Segment
 from vecinity.service.planner import Plan, Wish
 
@@ -51,6 +52,11 @@ class OpenVersion:
                 self._embedder = open_embedder(self.record.embedder, self.data_dir)
             return self._embedder
 
+    @property
+    def has_embedder(self) -> bool:
+        """Whether it is open."""
+        return self._embedder is not None
+
     def take_embedder(self, other: OpenVersion) -> None:
         """Share the embedder of another version that was made by the same model."""
         if other.record.embedder == self.record.embedder:
@@ -75,8 +81,11 @@ class Store:
         self._catalog_lock = Lock()
         self._seen_changes = -1
         self._current: dict[str, OpenVersion] = {}
-        self._pinned: dict[tuple[str, int], OpenVersion] = {}
-        self._refused: dict[str, CorruptError] = {}
+        self._refused: dict[str, IndexerError] = {}
+        self._published: set[tuple[str, int]] = set()
+        # Touched on the event loop only, least recently asked first.
+        self._pinned: OrderedDict[tuple[str, int], OpenVersion] = OrderedDict()
+        self._opening: dict[tuple[str, int], asyncio.Task[OpenVersion]] = {}
 
     def close(self) -> None:
         with self._catalog_lock:
@@ -99,11 +108,7 @@ class Store:
         for name, records in versions.items():
             # A rollback makes an older version current: newer ones are then no candidates.
             self._open_newest(name, [record for record in records if record.number <= current[name]])
-        self._pinned = {
-            (name, number): version
-            for (name, number), version in self._pinned.items()
-            if any(record.number == number for record in versions.get(name, ()))
-        }
+        self._published = {(name, record.number) for name, records in versions.items() for record in records}
         self._seen_changes = changes
         return True
 
@@ -117,24 +122,38 @@ class Store:
         version = self._current.get(collection)
         if version is not None and number in (0, version.record.number):
             return version
-        if number and (pinned := self._pinned.get((collection, number))) is not None:
-            return pinned
-        return await asyncio.to_thread(self._get_slowly, collection, number)
+        if number == 0:
+            raise await asyncio.to_thread(self._why_not_served, collection)
+        key = (collection, number)
+        if key in self._pinned and key in self._published:
+            self._pinned.move_to_end(key)
+            return self._pinned[key]
+        # However many calls ask for it at once, it is opened once. One that gives up does not stop the others.
+        if key not in self._opening:
+            self._opening[key] = asyncio.create_task(asyncio.to_thread(self._open_pinned, collection, number))
+            self._opening[key].add_done_callback(lambda _: self._opening.pop(key, None))
+        version = self._pinned[key] = await asyncio.shield(self._opening[key])
+        if len(self._pinned) > _PINNED_MAX:
+            self._pinned.popitem(last=False)
+        return version
 
-    def _get_slowly(self, collection: str, number: int) -> OpenVersion:
+    def _why_not_served(self, collection: str) -> IndexerError:
+        with self._catalog_lock:
+            try:
+                record = self._catalog.version(collection)
+            except IndexerError as error:
+                return error
+        # Published this very moment, unless it was refused.
+        unknown = StorageError(f"version {record.number} of collection {collection!r} is not open yet: try again")
+        return self._refused.get(collection, unknown)
+
+    def _open_pinned(self, collection: str, number: int) -> OpenVersion:
         with self._catalog_lock:
             record = self._catalog.version(collection, number)
-        if number == 0:
-            if (refused := self._refused.get(collection)) is not None:
-                raise refused
-            # Published this very moment; the next refresh opens it.
-            raise CollectionNotFoundError(collection)
         version = self._open(record)
         if (current := self._current.get(collection)) is not None:
             version.take_embedder(current)
-        while len(self._pinned) >= _PINNED_MAX:
-            self._pinned.pop(next(iter(self._pinned)))
-        return self._pinned.setdefault((collection, number), version)
+        return version
 
     def _open_newest(self, name: str, records: list[VersionRecord]) -> None:
         serving = self._current.get(name)
@@ -145,15 +164,24 @@ class Store:
                 version = self._open(record)
             except IndexerError as error:
                 _log.error("version refused", collection=name, version=record.number, reason=str(error))
-                if name not in self._refused and isinstance(error, CorruptError):
-                    self._refused[name] = error
+                self._refused.setdefault(name, error)
                 continue
             if serving is not None:
                 version.take_embedder(serving)
+                self._warm_embedder(version, serving)
             self._current[name] = version
             self._refused.pop(name, None)
             _log.info("version opened", collection=name, version=record.number, items=version.segment.rows)
             return
+
+    @staticmethod
+    def _warm_embedder(version: OpenVersion, serving: OpenVersion) -> None:
+        """Where texts are asked, the first text of a new version must not wait for its model."""
+        if version.record.embedder is not None and serving.has_embedder:
+            try:
+                version.open_embedder()
+            except IndexerError as error:
+                _log.warning("embedder not available", collection=version.record.collection, reason=str(error))
 
     def _open(self, record: VersionRecord) -> OpenVersion:
         return OpenVersion(record, Segment(self._catalog.segment_folder(record), verify=self.verify), self.data_dir)

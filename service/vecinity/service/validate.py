@@ -12,6 +12,7 @@ from vecinity.service.errors import InvalidArgumentError
 from vecinity.service.limits import Limits
 from vecinity.v1 import collection_service_pb2, core_pb2, embedding_service_pb2, search_service_pb2
 
+_NAME_CHARS_MAX = 63
 _PAGE_DEFAULT = 100
 _PAGE_MAX = 1_000
 
@@ -90,6 +91,10 @@ def page_size(request: collection_service_pb2.ListCollectionsRequest) -> int:
 def _collection(name: str, field: str = "collection") -> None:
     if not name:
         raise InvalidArgumentError(field, "is required")
+    if len(name) > _NAME_CHARS_MAX:
+        raise InvalidArgumentError(
+            field, f"has {len(name)} characters; no collection's name has over {_NAME_CHARS_MAX}"
+        )
 
 
 def _query(field: str, query: core_pb2.Query, limits: Limits) -> None:
@@ -140,16 +145,8 @@ def _k(k: int, queries: int, limits: Limits) -> None:
 
 
 def _parameters(parameters: core_pb2.SearchParameters) -> None:
-    match parameters.WhichOneof("effort"):
-        case "target_recall":
-            target = parameters.target_recall
-            if not 0 < target < 1:
-                raise InvalidArgumentError(
-                    "parameters.target_recall", f"is {target:g}; it must be above 0 and below 1 (for all of it: exact)"
-                )
-        case "nprobe":
-            if parameters.nprobe < 1:
-                raise InvalidArgumentError("parameters.nprobe", "is 0; it must be at least 1")
-        case "ef_search":
-            if parameters.ef_search < 1:
-                raise InvalidArgumentError("parameters.ef_search", "is 0; it must be at least 1")
+    target = parameters.target_recall
+    if parameters.HasField("target_recall") and not 0 < target < 1:
+        raise InvalidArgumentError(
+            "parameters.target_recall", f"is {target:g}; it must be above 0 and below 1 (for all of it: exact)"
+        )

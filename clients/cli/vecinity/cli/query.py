@@ -40,6 +40,7 @@ def search(
     exact: Exact = False,
     nprobe: Annotated[int | None, typer.Option(help="IVF: lists to visit.", min=1)] = None,
     ef_search: Annotated[int | None, typer.Option(help="HNSW: candidates to keep.", min=1)] = None,
+    k_factor: Annotated[int | None, typer.Option(help="IVF-PQ: candidates re-ranked, × k.", min=1)] = None,
     version: Version = None,
     target: Target = None,
     data_dir: DataDir = None,
@@ -49,12 +50,14 @@ def search(
     """The items closest to a text, an item or a vector."""
     if sum(value is not None for value in (text, id, vector)) != 1:
         raise CommandError("give exactly one of --text, --id and --vector")
+    from vecinity.client import Effort
+
+    effort = Effort(nprobe or 0, ef_search or 0, k_factor or 0)
     options: dict[str, Any] = {
         "k": k,
         "target_recall": target_recall,
         "exact": exact,
-        "nprobe": nprobe,
-        "ef_search": ef_search,
+        "effort": effort if any(effort) else None,
         "version": version,
         "include_texts": True,
     }
@@ -129,7 +132,7 @@ def collections(
     with _client(target, data_dir, timeout) as client:
         found = list(client.list_collections()) if name is None else [client.get_collection(name)]
     if as_json:
-        values = [{**asdict(c), "published_time": c.published_time.isoformat()} for c in found]
+        values = [{**asdict(c), "publish_time": c.publish_time.isoformat()} for c in found]
         print_json(values if name is None else values[0])
         return
     print_table(
@@ -140,7 +143,7 @@ def collections(
                 c.metric.value,
                 c.embedder.kind if c.embedder else "none",
                 c.index.description,
-                f"{c.published_time.astimezone():%Y-%m-%d %H:%M}",
+                f"{c.publish_time.astimezone():%Y-%m-%d %H:%M}",
                 str(c.version),
                 f"{c.item_count:,}",
                 str(c.dimension),
@@ -155,9 +158,7 @@ def collections(
             [
                 (
                     str(p.k),
-                    str(p.nprobe or "-"),
-                    str(p.ef_search or "-"),
-                    str(p.k_factor or "-"),
+                    *(str(number or "-") for number in p.effort),
                     f"{p.recall:.4f}",
                     f"{p.recall_lower_bound:.4f}",
                     f"{p.query_us:.0f}",
@@ -234,7 +235,7 @@ def _show(result: SearchResult, as_json: bool) -> None:
             {
                 "hits": hits,
                 "version": result.version,
-                "predicted_recall": round(result.predicted_recall, 4),
+                "predicted_recall": None if result.predicted_recall is None else round(result.predicted_recall, 4),
                 "few_items": result.few_items,
             }
         )

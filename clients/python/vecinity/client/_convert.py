@@ -15,6 +15,7 @@ from vecinity.client._types import (
     BatchSearchResult,
     CalibrationPoint,
     Collection,
+    Effort,
     Embedder,
     Embeddings,
     Index,
@@ -45,7 +46,7 @@ def search_request(
     id: str | None,
     text: str | None,
     k: int,
-    effort: core_pb2.SearchParameters,
+    parameters: core_pb2.SearchParameters,
     version: int | None,
     include_texts: bool,
     include_vectors: bool,
@@ -58,7 +59,7 @@ def search_request(
         version=_unsigned("version", version or 0),
         query=query(given[0]),
         k=_unsigned("k", k),
-        parameters=effort,
+        parameters=parameters,
         include_texts=include_texts,
         include_vectors=include_vectors,
     )
@@ -70,7 +71,7 @@ def batch_search_request(
     ids: Sequence[str] | None,
     texts: Sequence[str] | None,
     k: int,
-    effort: core_pb2.SearchParameters,
+    parameters: core_pb2.SearchParameters,
     version: int | None,
     include_texts: bool,
     include_vectors: bool,
@@ -80,15 +81,15 @@ def batch_search_request(
     if vectors is not None:
         batch = core_pb2.QueryBatch(vectors=_block(vectors))
     elif ids is not None:
-        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=ids))
+        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=_listed("ids", ids)))
     else:
-        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=texts))
+        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=_listed("texts", texts or ())))
     return search_service_pb2.BatchSearchRequest(
         collection=collection,
         version=_unsigned("version", version or 0),
         queries=batch,
         k=_unsigned("k", k),
-        parameters=effort,
+        parameters=parameters,
         include_texts=include_texts,
         include_vectors=include_vectors,
     )
@@ -99,7 +100,7 @@ def solve_analogy_request(
     positive: Sequence[Query | Term],
     negative: Sequence[Query | Term],
     k: int,
-    effort: core_pb2.SearchParameters,
+    parameters: core_pb2.SearchParameters,
     version: int | None,
     include_texts: bool,
     include_vectors: bool,
@@ -110,7 +111,7 @@ def solve_analogy_request(
         positives=[_term(term) for term in _listed("positive", positive)],
         negatives=[_term(term) for term in _listed("negative", negative)],
         k=_unsigned("k", k),
-        parameters=effort,
+        parameters=parameters,
         include_texts=include_texts,
         include_vectors=include_vectors,
     )
@@ -132,20 +133,17 @@ def embed_request(collection: str, texts: Sequence[str], version: int | None) ->
     )
 
 
-def effort(
-    target_recall: float | None, exact: bool, nprobe: int | None, ef_search: int | None
-) -> core_pb2.SearchParameters:
-    """The effort of a search; at most one of the four may be given."""
-    if sum((target_recall is not None, exact, nprobe is not None, ef_search is not None)) > 1:
-        raise InvalidArgumentError("give at most one of target_recall, exact, nprobe and ef_search")
+def parameters(target_recall: float | None, exact: bool, effort: Effort | None) -> core_pb2.SearchParameters:
+    """What decides how much a search spends; at most one of the three may be given."""
+    if sum((target_recall is not None, exact, effort is not None)) > 1:
+        raise InvalidArgumentError("give at most one of target_recall, exact and effort")
     if target_recall is not None:
         return core_pb2.SearchParameters(target_recall=target_recall)
     if exact:
         return core_pb2.SearchParameters(exact=True)
-    if nprobe is not None:
-        return core_pb2.SearchParameters(nprobe=_unsigned("nprobe", nprobe))
-    if ef_search is not None:
-        return core_pb2.SearchParameters(ef_search=_unsigned("ef_search", ef_search))
+    if effort is not None:
+        numbers = {name: _unsigned(name, value) for name, value in effort._asdict().items()}
+        return core_pb2.SearchParameters(effort=core_pb2.Effort(**numbers))
     return core_pb2.SearchParameters()
 
 
@@ -175,7 +173,7 @@ def _search_result(
         texts=list(hits.texts) if hits.texts else None,
         vectors=_array(hits.vectors) if hits.HasField("vectors") else None,
         version=response.version,
-        predicted_recall=response.predicted_recall,
+        predicted_recall=_predicted_recall(response),
         few_items=len(hits.ids) < request.k,
     )
 
@@ -183,7 +181,7 @@ def _search_result(
 def _batch_search_result(
     response: search_service_pb2.BatchSearchResponse, request: search_service_pb2.BatchSearchRequest
 ) -> BatchSearchResult:
-    ids, texts = list(response.ids), list(response.texts)
+    ids, texts, predicted_recall = list(response.ids), list(response.texts), _predicted_recall(response)
     scores = np.frombuffer(response.scores, "<f4")
     vectors = _array(response.vectors) if response.HasField("vectors") else None
     results, begin = [], 0
@@ -197,11 +195,15 @@ def _batch_search_result(
                 texts=texts[part] if texts else None,
                 vectors=None if vectors is None else vectors[part],
                 version=response.version,
-                predicted_recall=response.predicted_recall,
+                predicted_recall=predicted_recall,
                 few_items=count < request.k,
             )
         )
-    return BatchSearchResult(results, response.version, response.predicted_recall)
+    return BatchSearchResult(results, response.version, predicted_recall)
+
+
+def _predicted_recall(response: Any) -> float | None:
+    return response.predicted_recall if response.HasField("predicted_recall") else None
 
 
 def _similarities(response: search_service_pb2.ComputeSimilarityResponse, _: Message) -> NDArray[np.float32]:
@@ -219,7 +221,7 @@ def _collection(message: collection_service_pb2.Collection) -> Collection:
         metric=Metric(core_pb2.Metric.Name(message.metric).removeprefix("METRIC_").lower()),
         version=message.version,
         item_count=message.item_count,
-        published_time=message.published_time.ToDatetime(tzinfo=UTC),
+        publish_time=message.publish_time.ToDatetime(tzinfo=UTC),
         embedder=Embedder(message.embedder.kind, message.embedder.fingerprint)
         if message.HasField("embedder")
         else None,
@@ -229,9 +231,7 @@ def _collection(message: collection_service_pb2.Collection) -> Collection:
             tuple(
                 CalibrationPoint(
                     point.k,
-                    point.nprobe,
-                    point.ef_search,
-                    point.k_factor,
+                    Effort(point.effort.nprobe, point.effort.ef_search, point.effort.k_factor),
                     point.recall,
                     point.recall_lower_bound,
                     point.query_us,

@@ -19,11 +19,16 @@ from vecinity.client.errors import InternalError, VecinityError, from_status
 _DETAILS_KEY = "grpc-status-details-bin"
 _MESSAGE_BYTES_MAX = 256 << 20
 
-# gRPC itself tries again when a call never reached a server, with growing pauses.
+# gRPC itself tries again, with growing pauses, where there is no server or one that is stopping. These services only
+# read, so a call that was answered twice does no harm.
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
-            "name": [{}],
+            "name": [
+                {"service": "vecinity.v1.SearchService"},
+                {"service": "vecinity.v1.CollectionService"},
+                {"service": "vecinity.v1.EmbeddingService"},
+            ],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.05s",

@@ -37,6 +37,20 @@ class Term(NamedTuple):
     weight: float = 1.0
 
 
+class Effort(NamedTuple):
+    """How much a search spends, in the terms of its family of index; 0 for what the family does not have.
+
+    Attributes:
+        nprobe: ivf-flat, ivf-pq: lists to visit.
+        ef_search: hnsw: candidates kept on the way through the graph.
+        k_factor: ivf-pq: candidates re-ranked exactly, as a multiple of k (of 10 if k is smaller).
+    """
+
+    nprobe: int = 0
+    ef_search: int = 0
+    k_factor: int = 0
+
+
 class Hit(NamedTuple):
     """One item found.
 
@@ -63,7 +77,7 @@ class SearchResult(Sequence[Hit]):
         vectors: float32 (n, d); None if they were not asked for.
         version: The number of the version that answered.
         predicted_recall: Share of the true nearest items that the search is expected to find; 1.0 if it was exact,
-            0.0 if not known.
+            None if the caller chose an effort that was not measured.
         few_items: Whether there are fewer than k hits because the collection has no more.
     """
 
@@ -72,7 +86,7 @@ class SearchResult(Sequence[Hit]):
     texts: Sequence[str] | None
     vectors: NDArray[np.float32] | None
     version: int
-    predicted_recall: float
+    predicted_recall: float | None
     few_items: bool
 
     def __len__(self) -> int:
@@ -107,7 +121,7 @@ class BatchSearchResult(Sequence[SearchResult]):
 
     results: Sequence[SearchResult]
     version: int
-    predicted_recall: float
+    predicted_recall: float | None
 
     def __len__(self) -> int:
         return len(self.results)
@@ -144,12 +158,10 @@ class Embedder:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPoint:
-    """The recall that one effort reached on held-out queries; 0 for what the family of index does not have."""
+    """The recall that one effort reached on held-out queries."""
 
     k: int
-    nprobe: int
-    ef_search: int
-    k_factor: int
+    effort: Effort
     recall: float
     recall_lower_bound: float
     query_us: float
@@ -177,6 +189,6 @@ class Collection:
     metric: Metric
     version: int
     item_count: int
-    published_time: datetime
+    publish_time: datetime
     embedder: Embedder | None
     index: Index

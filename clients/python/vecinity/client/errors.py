@@ -14,9 +14,11 @@ VecinityError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from vecinity.v1 import error_reason_pb2
 
 
 class VecinityError(Exception):
@@ -27,6 +29,7 @@ class VecinityError(Exception):
         reason: A name of `vecinity.v1.ErrorReason`, such as "ERROR_REASON_ITEM_NOT_FOUND"; "" if the server sent none.
         metadata: What the documentation of the reason lists.
         violations: Fields of the request that break a rule, with what is wrong.
+        suggestions: Near spellings that do exist, closest first, where something was not found.
     """
 
     def __init__(
@@ -35,12 +38,14 @@ class VecinityError(Exception):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
         violations: Mapping[str, str] | None = None,
+        suggestions: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason
         self.metadata = dict(metadata or {})
         self.violations = dict(violations or {})
+        self.suggestions = list(suggestions)
 
 
 class InvalidArgumentError(VecinityError, ValueError):
@@ -49,11 +54,6 @@ class InvalidArgumentError(VecinityError, ValueError):
 
 class NotFoundError(VecinityError, LookupError):
     """What was named does not exist."""
-
-    @property
-    def suggestions(self) -> list[str]:
-        """Near spellings that do exist, closest first."""
-        return self.metadata.get("suggestions", "").split()
 
 
 class FailedPreconditionError(VecinityError):
@@ -99,12 +99,15 @@ _CLASSES: Mapping[int, type[VecinityError]] = {
 
 def from_status(status: status_pb2.Status) -> VecinityError:
     """The exception for a google.rpc.Status."""
-    reason, metadata, violations = "", {}, {}
+    reason, metadata, violations, suggestions = "", {}, {}, []
     for detail in status.details:
         info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        near = error_reason_pb2.NearSpellings()
         if detail.Unpack(info):
             reason, metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad_request):
             violations = {violation.field: violation.description for violation in bad_request.field_violations}
+        elif detail.Unpack(near):
+            suggestions = list(near.values)
     kind = _CLASSES.get(status.code, InternalError)
-    return kind(status.message, reason, metadata, violations)
+    return kind(status.message, reason, metadata, violations, suggestions)

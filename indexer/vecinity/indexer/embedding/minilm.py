@@ -35,9 +35,9 @@ class MiniLmEmbedder:
     """An `Embedder` over a sentence-transformers model.
 
     Args:
-        source: A folder with the model, or the name of one on the Hugging Face hub; "" takes the installed
-            weights package.
-        allow_download: Whether a name may be fetched from the network.
+        source: A folder with the model, or the name of one on the Hugging Face hub that was fetched before; ""
+            takes the installed weights package.
+        allow_download: Whether a name may be fetched now.
 
     Raises:
         MissingExtraError: A package or the model is missing; it says which and how to get it.
@@ -46,12 +46,7 @@ class MiniLmEmbedder:
     kind = "minilm"
 
     def __init__(self, source: str = "", *, allow_download: bool = False) -> None:
-        path = source or _installed_weights()
-        if not allow_download and not Path(path).is_dir():
-            raise MissingExtraError(
-                f"there is no model folder {path}: give the path of one, or --allow-download to fetch it by name"
-            )
-        self._model = _load(path, allow_download)
+        self._model = _load(source or _installed_weights(), allow_download)
         self.dimension = int(self._model.get_embedding_dimension())
         self.fingerprint = _fingerprint(self._model)
         self._unit_length = type(self._model[-1]).__name__ == "Normalize"
@@ -94,6 +89,11 @@ def _load(path: str, allow_download: bool) -> Any:
     try:
         return sentence_transformers.SentenceTransformer(path, device="cpu", local_files_only=not allow_download)
     except (OSError, ValueError, KeyError) as error:
+        if not Path(path).is_dir():
+            raise MissingExtraError(
+                f"there is no model folder {path}, nor a model of that name in the Hugging Face cache: "
+                "give the path of a folder, or fetch it with --allow-download"
+            ) from error
         reason = str(error).strip().splitlines()[0]
         raise MissingExtraError(f"{path} holds no sentence-transformers model ({reason})") from error
 

@@ -46,7 +46,9 @@ class GrpcEdge:
                 ("grpc.max_receive_message_length", bytes_max),
                 ("grpc.max_send_message_length", bytes_max),
                 ("grpc.max_metadata_size", 16 << 10),
-            ]
+            ],
+            # The pipeline refuses calls with a reason, but only when their message has been received and is in memory.
+            maximum_concurrent_rpcs=2 * config.calls_max + 16,
         )
         self._server.add_generic_rpc_handlers((_AnyMethod(self._unary),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -55,8 +57,8 @@ class GrpcEdge:
             names = [*self._services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
             reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
 
-    async def start(self, listen: str) -> str:
-        """Bind and listen; returns the address with the real port.
+    def bind(self, listen: str) -> str:
+        """Take the address, without taking calls yet; returns it with the real port.
 
         Raises:
             SettingError: The address can't be bound.
@@ -69,15 +71,14 @@ class GrpcEdge:
                 f"can't listen on {listen}: the port is taken or the address is not of this machine; "
                 "choose another with --listen, or port 0 for a free one"
             ) from error
-        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self._server.start()
         return f"{host}:{port}"
 
-    async def ready(self, collections: Iterable[str]) -> None:
-        """Tell health checks that calls are answered, and about which collections."""
+    async def start(self, collections: Iterable[str]) -> None:
+        """Take calls, and tell health checks so, and about which collections."""
         for name in ("", *self._services):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._update_health(set(collections))
+        await self._server.start()
 
     def set_collections(self, collections: Iterable[str]) -> None:
         """Tell health checks that these collections are served now."""

@@ -36,7 +36,11 @@ class InProcessEdge:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vecinity", daemon=True)
         self._thread.start()
-        self._pipeline = self._run(start())
+        try:
+            self._pipeline: Pipeline = self._run(start())
+        except BaseException:
+            self.close()
+            raise
 
     def submit(self, method: str, request: Message, timeout: float | None) -> Future[Message]:
         """Begin a call.

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vecinity.client import _convert
 from vecinity.client._transport import GrpcTransport, InProcessTransport, Transport
-from vecinity.client._types import BatchSearchResult, Collection, Embeddings, Query, SearchResult, Term
+from vecinity.client._types import BatchSearchResult, Collection, Effort, Embeddings, Query, SearchResult, Term
 from vecinity.v1 import collection_service_pb2
 
 R = TypeVar("R")
@@ -41,7 +41,8 @@ class Client:
     def in_process(cls, data_dir: str | Path, *, timeout: float | None = None) -> Client:
         """A client that answers from a data directory in this process, without a server.
 
-        For notebooks and batch jobs. Needs ``vecinity[server]``.
+        For notebooks and batch jobs. Needs ``vecinity[server]``. Opening takes as long as it takes to compare the
+        checksums of all collections.
 
         Raises:
             VecinityError: The server part is not installed, or `data_dir` is not a data directory.
@@ -61,8 +62,7 @@ class Client:
         k: int = 10,
         target_recall: float | None = None,
         exact: bool = False,
-        nprobe: int | None = None,
-        ef_search: int | None = None,
+        effort: Effort | None = None,
         version: int | None = None,
         include_texts: bool = False,
         include_vectors: bool = False,
@@ -74,8 +74,8 @@ class Client:
             vector: d numbers.
             id: An item, which is left out of its own hits.
             text: A text for the collection's embedder.
-            target_recall: Share of the true nearest items to find, above 0 and below 1; at most one of this, `exact`,
-                `nprobe` and `ef_search`. None of them means the server's default.
+            target_recall: Share of the true nearest items to find, above 0 and below 1; at most one of this, `exact`
+                and `effort`. None of them means the server's default.
             version: A version number, to stay with one; None takes the current one.
             timeout: Seconds until the deadline; None takes the client's.
         """
@@ -85,7 +85,7 @@ class Client:
             id,
             text,
             k,
-            _convert.effort(target_recall, exact, nprobe, ef_search),
+            _convert.parameters(target_recall, exact, effort),
             version,
             include_texts,
             include_vectors,
@@ -102,8 +102,7 @@ class Client:
         k: int = 10,
         target_recall: float | None = None,
         exact: bool = False,
-        nprobe: int | None = None,
-        ef_search: int | None = None,
+        effort: Effort | None = None,
         version: int | None = None,
         include_texts: bool = False,
         include_vectors: bool = False,
@@ -119,7 +118,7 @@ class Client:
             ids,
             texts,
             k,
-            _convert.effort(target_recall, exact, nprobe, ef_search),
+            _convert.parameters(target_recall, exact, effort),
             version,
             include_texts,
             include_vectors,
@@ -135,8 +134,7 @@ class Client:
         k: int = 10,
         target_recall: float | None = None,
         exact: bool = False,
-        nprobe: int | None = None,
-        ef_search: int | None = None,
+        effort: Effort | None = None,
         version: int | None = None,
         include_texts: bool = False,
         include_vectors: bool = False,
@@ -152,7 +150,7 @@ class Client:
             positive,
             negative,
             k,
-            _convert.effort(target_recall, exact, nprobe, ef_search),
+            _convert.parameters(target_recall, exact, effort),
             version,
             include_texts,
             include_vectors,
