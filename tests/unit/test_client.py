@@ -17,9 +17,10 @@ from vecinity.client import _convert as convert
 def test_the_public_names_are_these() -> None:
     assert vecinity.client.__all__ == [
         "AsyncClient", "BatchSearchResult", "CalibrationPoint", "Client", "Collection", "CorruptError",
-        "DeadlineExceededError", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit", "Index",
-        "InternalError",        "InvalidArgumentError", "Metric", "NotFoundError", "Query", "ResourceExhaustedError", "SearchResult", "Term",
-        "Text", "UnavailableError", "UnimplementedError", "VecinityError",
+        "DeadlineExceededError", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit",
+        "Index", "InternalError", "InvalidArgumentError", "Metric", "NotFoundError", "Query",
+        "ResourceExhaustedError", "SearchResult", "Term", "Text", "UnavailableError", "UnimplementedError",
+        "VecinityError",
     ]  # fmt: skip
     assert all(hasattr(vecinity.client, name) for name in vecinity.client.__all__)
 
