@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from vecinity.indexer.ann import EXACT, Effort, Family
 from vecinity.indexer.metric import Metric
@@ -14,7 +15,7 @@ FOLDER = Path(__file__).parent
 
 
 def test_format_1() -> None:
-    segment = Segment(FOLDER / "segment-v1")
+    segment = Segment(FOLDER / "segment-v1-ivf-flat")
     manifest = segment.manifest
     assert (manifest.rows, manifest.dimension, manifest.metric) == (10, 4, Metric.COSINE)
     assert (manifest.spec.family, manifest.spec.nlist) == (Family.IVF_FLAT, 2)
@@ -32,3 +33,17 @@ def test_format_1() -> None:
         scores, rows = segment.index.search(query, 10, effort)
         np.testing.assert_allclose(scores[0], np.sort(expected @ expected[3])[::-1], rtol=1e-5)
         assert rows[0, 0] == 3
+
+
+@pytest.mark.parametrize(
+    ("family", "metric", "effort"),
+    [(Family.HNSW, Metric.DOT, Effort(ef_search=32)), (Family.IVF_PQ, Metric.EUCLIDEAN, Effort(nprobe=2, k_factor=4))],
+)
+def test_format_1_of_other_families(family: Family, metric: Metric, effort: Effort) -> None:
+    segment = Segment(FOLDER / f"segment-v1-{family}")
+    assert (segment.manifest.spec.family, segment.manifest.metric) == (family, metric)
+    vectors = np.arange(1, 129, dtype=np.float32).reshape(32, 4) % 7 + np.eye(32, 4, dtype=np.float32)
+    np.testing.assert_array_equal(segment.vectors, vectors)
+    exact, _ = segment.index.search(vectors, 8, EXACT)
+    found, _ = segment.index.search(vectors, 8, effort, complete=False)
+    np.testing.assert_allclose(found, exact, rtol=1e-4)

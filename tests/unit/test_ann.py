@@ -170,6 +170,16 @@ def test_a_damaged_index_file_is_refused(tmp_path: Path) -> None:
         Index.load(path, index.spec, Metric.DOT, index.vectors[:10])
 
 
+def test_a_mapped_ivf_index_starts_no_threads_to_read_ahead(tmp_path: Path) -> None:
+    import faiss
+
+    index = made(Family.IVF_FLAT, Metric.DOT)
+    index.save(tmp_path / "index.faiss")
+    mapped = Index.load(tmp_path / "index.faiss", index.spec, Metric.DOT, index.vectors)
+    lists = faiss.downcast_InvertedLists(mapped._faiss.invlists)
+    assert isinstance(lists, faiss.OnDiskInvertedLists) and lists.prefetch_nthread == 0
+
+
 def test_specs_survive_json() -> None:
     for family in Family:
         spec = choose_spec(family, 1_000, 32)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from conftest import clustered, publish_vectors
+
+from vecinity.indexer.errors import CollectionNotFoundError, CorruptError, StorageError, VersionNotFoundError
+from vecinity.service import store as store_module
+from vecinity.service.store import Store
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    for rows in (20, 30, 40):
+        publish_vectors(tmp_path / "data", "mine", clustered(rows), tmp_path, keep_versions=10)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    class Counted(store_module.Segment):
+        def __init__(self, folder: Path, *, verify: bool = True) -> None:
+            names.append(folder.name)
+            super().__init__(folder, verify=verify)
+
+    monkeypatch.setattr(store_module, "Segment", Counted)
+    return names
+
+
+async def test_a_pinned_version_is_opened_once_for_many_calls(data_dir: Path, opened: list[str]) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    assert (await store.get("mine")).record.number == 3 and len(opened) == 1
+    versions = await asyncio.gather(*(store.get("mine", 1) for _ in range(20)))
+    assert len({id(version) for version in versions}) == 1 and versions[0].record.number == 1
+    assert (await store.get("mine", 1)) is versions[0]
+    assert len(opened) == 2
+    store.close()
+
+
+async def test_one_caller_who_gives_up_does_not_stop_the_others(data_dir: Path, opened: list[str]) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    first, second = (asyncio.create_task(store.get("mine", 2)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).record.number == 2
+    store.close()
+
+
+async def test_what_is_not_there(data_dir: Path) -> None:
+    store = Store(data_dir)
+    with pytest.raises(StorageError, match="not open yet: try again"):
+        await store.get("mine")  # published, but not refreshed yet
+    store.refresh()
+    with pytest.raises(VersionNotFoundError):
+        await store.get("mine", 9)
+    with pytest.raises(CollectionNotFoundError):
+        await store.get("absent")
+    assert store.refresh() is False
+    store.close()
+
+
+async def test_one_damaged_collection_leaves_the_others(data_dir: Path, tmp_path: Path) -> None:
+    publish_vectors(data_dir, "good", clustered(20), tmp_path)
+    for path in data_dir.glob("collections/mine/segments/*/vectors.npy"):
+        path.unlink()
+        path.mkdir()  # what can't even be opened
+    store = Store(data_dir)
+    assert store.refresh() is True
+    assert (await store.get("good")).segment.rows == 20
+    with pytest.raises(CorruptError, match=r"vectors\.npy"):
+        await store.get("mine")
+    store.close()
