@@ -16,10 +16,10 @@ RUN pip install --no-cache-dir --constraint constraints.txt '.[server,minilm]'
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/vecinity /opt/vecinity
-# The kernels of word2vec are compiled once and kept beside the data.
+# The compiled kernels of word2vec are code, so they don't lie in the data volume.
 ENV PATH=/opt/vecinity/bin:$PATH \
     HF_HUB_OFFLINE=1 \
-    NUMBA_CACHE_DIR=/data/.numba \
+    NUMBA_CACHE_DIR=/tmp/numba \
     VECINITY_DATA_DIR=/data
 RUN useradd --uid 10001 --create-home vecinity && install --directory --owner vecinity /data
 USER 10001

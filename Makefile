@@ -16,6 +16,8 @@ setup: $(READY) ## Make .venv with everything; quick when nothing changed
 # torch first and alone: the choice of its build (CPU or CUDA) is the machine's.
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Vecinity needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vecinity needs Python 3.11 or newer"; exit 1; }
+	@echo "setting up $(VENV): a few minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[server,minilm,dev]'

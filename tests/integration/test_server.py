@@ -199,7 +199,7 @@ def test_a_port_taken_is_one_clear_line(collections_dir: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         command = [sys.executable, "-m", "vecinity.cli", "serve", "--data-dir", str(collections_dir)]
         done = subprocess.run([*command, "--listen", address], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if line.startswith("vecinity: ")]
     assert len(lines) == 1 and f"can't listen on {address}" in lines[0]
     assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from conftest import clustered
 
 from vecinity.indexer import build as build_module
 from vecinity.indexer import files, segment_writer
-from vecinity.indexer.ann import Family
+from vecinity.indexer.ann import Family, Index
 from vecinity.indexer.build import Build, IndexSettings
+from vecinity.indexer.calibration import Calibration
 from vecinity.indexer.catalog import Catalog, EmbedderRecord
 from vecinity.indexer.dataset import Source
 from vecinity.indexer.errors import GateError, IndexerError, InputError, SettingError, StorageError
@@ -68,7 +70,7 @@ def test_texts_are_embedded_and_published(tmp_path: Path) -> None:
     rows = segment.find_rows(["k0", "k2999"])
     assert segment.texts(rows) == ["text a", "text j"]
     np.testing.assert_allclose(np.linalg.norm(segment.vectors, axis=1), 1, rtol=1e-5)
-    assert stages["embed"] == [1_024, 2_048, 3_000]
+    assert stages["embed"] == [*range(0, 3_000, 256), 3_000]
     assert list(stages) == ["check", "embed", "write"]
 
 
@@ -169,6 +171,26 @@ def test_the_gate_keeps_a_bad_index_from_replacing_a_good_one(
             build.from_vectors(vectors_path, None)
         assert build.catalog.version("mine").number == 1
     assert left_behind(tmp_path / "data") == []
+
+
+def test_left_to_choose_the_next_family_is_taken_where_one_misses_the_gate(
+    tmp_path: Path, vectors_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module.ann, "FLAT_NUMBERS_MAX", 100)
+    calibrated = build_module.calibrate
+
+    def bad_at_codes(index: Index, *arguments: object) -> Calibration:
+        calibration = calibrated(index, *arguments)  # type: ignore[arg-type]
+        if index.spec.family is Family.HNSW:
+            return calibration
+        return Calibration(tuple(replace(point, recall=0.5) for point in calibration.points), calibration.queries)
+
+    monkeypatch.setattr(build_module, "calibrate", bad_at_codes)
+    with Build(tmp_path / "data", "mine", IndexSettings(target_recall=0.9)) as build:
+        assert build.from_vectors(vectors_path, None).spec.family is Family.HNSW
+    with Build(tmp_path / "data", "mine", IndexSettings(target_recall=0.9, family=Family.IVF_PQ)) as build:
+        with pytest.raises(GateError):  # what the user chose is not exchanged
+            build.from_vectors(vectors_path, None)
 
 
 STAGES = ["check", "embed", "train index", "add to index", "calibrate", "write"]

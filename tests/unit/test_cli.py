@@ -9,7 +9,7 @@ from vecinity.cli import app, query
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.progress import ProgressBars
 from vecinity.client import Text, errors
-from vecinity.indexer.errors import CollectionNotFoundError, StorageError
+from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ def test_terms(terms: str, positive: list[str], negative: list[str]) -> None:
     assert all(isinstance(term, Text) for term in texts)
 
 
+def test_terms_quoted_as_a_whole() -> None:
+    assert query._signed(["new york - usa + uk"], by_text=False) == (["new york", "uk"], ["usa"])
+    assert query._signed(["jack-o'-lantern"], by_text=False) == (["jack-o'-lantern"], [])
+
+
 @pytest.mark.parametrize("terms", ["king -", "king man", "- -", ""])
 def test_bad_terms(terms: str) -> None:
     with pytest.raises(CommandError, match="king - man \\+ woman"):
@@ -36,7 +41,10 @@ def test_bad_terms(terms: str) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (CommandError(), ExitCode.ERROR),
+        (CommandError("x"), ExitCode.USAGE),
+        (CommandError("x", ExitCode.ERROR), ExitCode.ERROR),
+        (errors.InvalidArgumentError("x"), ExitCode.USAGE),
+        (SettingError("x"), ExitCode.USAGE),
         (errors.NotFoundError("x"), ExitCode.NOT_FOUND),
         (errors.UnavailableError("x"), ExitCode.UNAVAILABLE),
         (errors.DeadlineExceededError("x"), ExitCode.TOO_LATE),
@@ -53,20 +61,28 @@ def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, ""),
+        ([], 0, ""),
+        (["search", "words", "king"], 2, "vecinity search --help"),
+        (["demo", "--write-corpus", "/nonexistent/c.txt"], 1, "/nonexistent/c.txt: No such file"),
+        (["build", "w", "v.npy", "--embedder", "none", "--epochs", "3"], 2, "--epochs goes with --embedder word2vec"),
+        (["build", "w", "c.csv", "--embedder", "word2vec", "--id-column", "a"], 2, "--id-column goes with"),
         (["nope"], 2, "No such command"),
         (["search", "words", "-k", "0", "--id", "a"], 2, "-k"),
-        (["search", "words"], 1, "exactly one of --text, --id and --vector"),
-        (["search", "words", "--id", "a", "--target", "x:1", "--data-dir", "d"], 1, "not both"),
+        (["search", "words"], 2, "exactly one of --text, --id and --vector"),
+        (["search", "words", "--id", "a", "--target", "x:1", "--data-dir", "d"], 2, "not both"),
         (["search", "words", "--id", "a", "--data-dir", "/nonexistent"], 1, "not a data directory"),
-        (["search", "words", "--vector", "/nonexistent.npy"], 1, "nonexistent.npy"),
-        (["search", "words", "--id", "a", "--target", "127.0.0.1:1", "--timeout", "5"], 4, "127.0.0.1:1"),
-        (["build", "w", "c.txt", "--embedder", "none"], 1, "go together"),
-        (["build", "w", "v.npy", "--embedder", "word2vec"], 1, "go together"),
-        (["build", "w", "c.txt", "--embedder", "word2vec", "--ids", "i"], 1, "--id-column"),
-        (["serve", "--data-dir", "/nonexistent"], 1, "not a data directory"),
-        (["serve", "--listen", "nonsense"], 1, "host:port"),
-        (["serve", "--threads", "-3"], 1, "threads"),
+        (["search", "words", "--vector", "/nonexistent.npy"], 2, "nonexistent.npy"),
+        (
+            ["search", "words", "--id", "a", "--target", "127.0.0.1:1", "--timeout", "5"],
+            4,
+            "no server answers at 127.0.0.1:1",
+        ),
+        (["build", "w", "c.txt", "--embedder", "none"], 2, "go together"),
+        (["build", "w", "v.npy", "--embedder", "word2vec"], 2, "go together"),
+        (["build", "w", "c.txt", "--embedder", "word2vec", "--ids", "i"], 2, "--ids goes with --embedder none"),
+        (["serve", "--data-dir", "/nonexistent"], 2, "not a data directory"),
+        (["serve", "--listen", "nonsense"], 2, "host:port"),
+        (["serve", "--threads", "-3"], 2, "threads"),
     ],
 )
 def test_errors_are_one_line_and_a_code(
@@ -118,4 +134,4 @@ def test_bars_show_rate_and_time_left_on_a_terminal(monkeypatch: pytest.MonkeyPa
         bars._progress.refresh()
         shown = terminal.getvalue()
         raise KeyboardInterrupt
-    assert "5/10 texts" in shown and "texts/s" in shown and "0:00:0" in shown and "learning rate .01" in shown
+    assert "5/10 texts" in shown and "/s" in shown and "00:0" in shown and "learning rate .01" in shown

@@ -97,6 +97,19 @@ def test_no_server() -> None:
         client.get_collection("words")
 
 
+def test_a_number_is_no_id() -> None:
+    with pytest.raises(InvalidArgumentError, match="ids are strings: write '5', not 5"):
+        convert.query(5)
+
+
+def test_use_after_close(collections_dir: Path) -> None:
+    client = Client.in_process(collections_dir)
+    client.close()
+    client.close()
+    with pytest.raises(errors.UnavailableError, match="has been closed"):
+        client.search("words", id="king")
+
+
 def test_in_process_without_a_data_directory(tmp_path: Path) -> None:
     with pytest.raises(errors.VecinityError, match="not a data directory"):
         Client.in_process(tmp_path / "absent")

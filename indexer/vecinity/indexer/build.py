@@ -34,7 +34,7 @@ from vecinity.indexer.segment import Segment, hash_ids
 from vecinity.indexer.segment_writer import SegmentWriter
 from vecinity.indexer.word2vec import Word2VecModel, Word2VecSettings, train
 
-_EMBED_TEXTS = 1_024
+_EMBED_TEXTS = 256
 _ADD_ROWS = 65_536
 _SEED = 1
 
@@ -183,15 +183,26 @@ class Build:
         return BuildReport(version, index.spec, calibration)
 
     def _index(self, vectors: Vectors) -> tuple[Index, Calibration]:
-        rows, settings = len(vectors), self.settings
-        spec = ann.choose_spec(
-            settings.family,
-            rows,
-            vectors.shape[1],
-            nlist=settings.nlist,
-            m=settings.m,
-            ef_construction=settings.ef_construction,
+        """Index and measure. Left to choose, take the next family where one misses the gate on these vectors."""
+        settings = self.settings
+        chosen = self._spec(settings.family, len(vectors), vectors.shape[1])
+        specs = [chosen]
+        if settings.family is None and chosen.family is not Family.FLAT:
+            specs += [self._spec(family, len(vectors), vectors.shape[1]) for family in (Family.HNSW, Family.FLAT)]
+        for spec in specs:
+            index, calibration = self._index_as(spec, vectors)
+            if calibration.best_recall(10) >= settings.target_recall:
+                break
+        return index, calibration
+
+    def _spec(self, family: Family | None, rows: int, dimension: int) -> IndexSpec:
+        settings = self.settings
+        return ann.choose_spec(
+            family, rows, dimension, nlist=settings.nlist, m=settings.m, ef_construction=settings.ef_construction
         )
+
+    def _index_as(self, spec: IndexSpec, vectors: Vectors) -> tuple[Index, Calibration]:
+        rows, settings = len(vectors), self.settings
         if spec.family is Family.FLAT:  # nothing to train, to add to or to measure: it is exact
             return Index(spec, settings.metric, vectors, None), Calibration()
         threads = len(os.sched_getaffinity(0))
@@ -202,7 +213,7 @@ class Build:
         index = Index.train(spec, settings.metric, vectors, sample)
         self.progress("train index", 1, 1, "indexes", spec.description)
         held_out = hold_out(rows, _SEED)
-        self._add(index, rows_without(rows, held_out), rows)
+        self._add(index, rows_without(rows, held_out), rows - len(held_out))
         calibration = calibrate(index, held_out, self.progress)
         ann.set_threads(threads)
         index.add(held_out)
@@ -243,6 +254,7 @@ class Build:
 
     def _embed(self, items: Iterable[Item], embedder: Embedder, count: int) -> Iterator[Batch]:
         done, items = 0, iter(items)
+        self.progress("embed", 0, count, "texts")
         while batch := list(islice(items, _EMBED_TEXTS)):
             texts = [item.text for item in batch]
             yield [item.id for item in batch], texts, embedder.embed(texts)

@@ -137,7 +137,8 @@ class Engine:
 
     def close(self) -> None:
         self._searchers.shutdown(cancel_futures=True)
-        self._embedders.shutdown(cancel_futures=True)
+        # Not waited for: it may be loading a model, which nobody needs any more.
+        self._embedders.shutdown(wait=False, cancel_futures=True)
 
     async def search(self, call: Call, search: Search, queries: Queries) -> Answer:
         """The k closest items of each query. An item asked by its id is left out of its own hits."""

@@ -80,6 +80,7 @@ class Service:
                 continue
             try:
                 await asyncio.to_thread(version.open_embedder)
+                _log.info("embedder ready", collection=version.record.collection)
             except IndexerError as error:
                 _log.warning("embedder not available", collection=version.record.collection, reason=str(error))
 

@@ -5,6 +5,7 @@ Imports nothing heavy: each command imports what it needs when it runs, so that 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,10 +16,11 @@ from vecinity.cli import build, query, serve
 from vecinity.cli.demo import command as demo
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
 
+NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
+
 app = typer.Typer(
     name="vecinity",
     help="Vector similarity search: build collections from texts or vectors, serve them, ask them.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -54,23 +56,28 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; errors become one line on standard error and an exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        result = app(args=arguments if arguments is None else list(arguments), standalone_mode=False)
+        result = app(args=list(arguments) or ["--help"], prog_name="vecinity", standalone_mode=False)
+        if result == ExitCode.INTERRUPTED:
+            _complain("interrupted")
         return int(result or ExitCode.DONE)
     except typer.TyperException as error:
-        _complain(f"{error.format_message()} (see 'vecinity --help')")
+        context = getattr(error, "ctx", None)
+        _complain(f"{error.format_message()} (see '{context.command_path if context else 'vecinity'} --help')")
         return ExitCode.USAGE
     except BrokenPipeError:
-        # The reader of our output has seen enough, as in "vecinity … | head".
-        sys.stderr.close()
+        # The reader of our output has seen enough, as in "vecinity … | head". What is left of it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
     except Exception as error:
         code = exit_code_of(error)
+        if code is None and isinstance(error, OSError):  # what a command reads or writes beside its data
+            _complain(f"{error.filename or 'standard output'}: {error.strerror}")
+            return ExitCode.ERROR
         if code is None:
             raise
-        _complain(str(error))
+        _complain(str(error) + (NO_SERVER if code is ExitCode.UNAVAILABLE else ""))
         return code
 
 

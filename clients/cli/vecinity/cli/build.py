@@ -47,7 +47,23 @@ class EncodingErrorPolicy(StrEnum):
     REPLACE = "replace"
 
 
+_TEXTS = (EmbedderKind.WORD2VEC, EmbedderKind.MINILM)
+_OPTIONS_OF: dict[str, tuple[EmbedderKind, ...]] = {
+    **dict.fromkeys(("text_column", "columns", "encoding_errors"), _TEXTS),
+    **dict.fromkeys(("id_column", "model", "allow_download"), (EmbedderKind.MINILM,)),
+    "ids": (EmbedderKind.NONE,),
+    **dict.fromkeys(
+        (
+            *("architecture", "dimension", "window", "negative", "sample", "min_count", "epochs", "learning_rate"),
+            *("threads", "seed"),
+        ),
+        (EmbedderKind.WORD2VEC,),
+    ),
+}
+
+
 def build(
+    context: typer.Context,
     collection: Annotated[str, typer.Argument(help="Name of a new or existing collection.")],
     source: Annotated[
         Path,
@@ -59,18 +75,23 @@ def build(
         str | None, typer.Option(help="Column with the text; several, with commas, are joined by a space.")
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(help="Column with the id; several are joined by '-'.  [default: the record number]")
+        str | None,
+        typer.Option(help="Column with the id; several are joined by '-'.  [default: line or record number, from 1]"),
     ] = None,
     columns: Annotated[str | None, typer.Option(help="Names for a CSV or TSV file that has no line of names.")] = None,
-    ids: Annotated[Path | None, typer.Option(help="Ids of a .npy file, one a line.  [default: row numbers]")] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="Ids of a .npy file, one a line.  [default: row numbers from 0]")
+    ] = None,
     encoding_errors: Annotated[
         EncodingErrorPolicy, typer.Option(help="strict stops at invalid UTF-8, replace goes on.")
     ] = EncodingErrorPolicy.STRICT,
     metric: Annotated[MetricName, typer.Option(help="How closeness is measured.")] = MetricName.COSINE,
     index: Annotated[IndexFamily, typer.Option(help="Family of index; auto takes it by size.")] = IndexFamily.AUTO,
-    nlist: Annotated[int, typer.Option(help="Lists of an IVF index; 0 takes them by size.", min=0)] = 0,
-    m: Annotated[int, typer.Option(help="Links of an HNSW item; 0 is 16.", min=0)] = 0,
-    ef_construction: Annotated[int, typer.Option(help="Effort of building HNSW; 0 is 100.", min=0)] = 0,
+    nlist: Annotated[
+        int, typer.Option(help="Lists of an IVF index.  [default: by size]", min=0, show_default=False)
+    ] = 0,
+    m: Annotated[int, typer.Option(help="Links of an HNSW item.  [default: 16]", min=0)] = 0,
+    ef_construction: Annotated[int, typer.Option(help="Effort of building HNSW.  [default: 100]", min=0)] = 0,
     target_recall: Annotated[float, typer.Option(help="Refuse to publish an index that can't reach it.")] = 0.95,
     keep_versions: Annotated[int, typer.Option(help="Versions to keep, the new one included.", min=1)] = 2,
     model: Annotated[str, typer.Option(help="minilm: folder of the model.  [default: the installed weights]")] = "",
@@ -98,13 +119,12 @@ def build(
     from vecinity.indexer.ann import Family
     from vecinity.indexer.build import Build, IndexSettings
     from vecinity.indexer.catalog import EmbedderRecord
-    from vecinity.indexer.dataset import Source
+    from vecinity.indexer.dataset import Source, read_items
     from vecinity.indexer.metric import Metric
 
+    _refuse_options_of_others(context, embedder)
     if (source.suffix == ".npy") != (embedder is EmbedderKind.NONE):
         raise CommandError(f"--embedder none and a .npy file go together; {source.name} with {embedder} does not")
-    if ids is not None and embedder is not EmbedderKind.NONE:
-        raise CommandError("--ids names the ids of a .npy file; for texts there is --id-column")
     settings = IndexSettings(
         metric=Metric(metric),
         family=None if index is IndexFamily.AUTO else Family(index),
@@ -121,6 +141,7 @@ def build(
         elif embedder is EmbedderKind.MINILM:
             from vecinity.indexer.embedding.minilm import MiniLmEmbedder
 
+            next(read_items(texts), None)  # a wrong column shows before the model is loaded, which takes seconds
             folder = str(Path(model).resolve()) if model and Path(model).is_dir() else model
             progress("load MiniLM", 0, 1, "models")
             minilm = MiniLmEmbedder(folder, allow_download=allow_download)
@@ -150,6 +171,15 @@ def build(
     (print_json if as_json else _print)(summary(report))
 
 
+def _refuse_options_of_others(context: typer.Context, embedder: EmbedderKind) -> None:
+    """An option that has no effect was meant for something: say so instead of going on without it."""
+    for name, kinds in _OPTIONS_OF.items():
+        source = context.get_parameter_source(name)
+        if embedder not in kinds and source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise CommandError(f"{option} goes with --embedder {' or '.join(kinds)}, not with {embedder}")
+
+
 def summary(report: BuildReport) -> dict[str, object]:
     """What was published, for people and machines."""
     version = report.version
@@ -161,14 +191,14 @@ def summary(report: BuildReport) -> dict[str, object]:
         "metric": version.metric.value,
         "embedder": version.embedder.kind if version.embedder else None,
         "index": report.spec.description,
-        "recall_at_10_reached": round(report.calibration.best_recall(10), 4),
-        "held_out_queries": report.calibration.queries,
+        # None: the index is flat, so every answer is exact.
+        "recall_at_10_reached": round(report.calibration.best_recall(10), 4) if report.calibration.points else None,
     }
 
 
 def _print(values: dict[str, object]) -> None:
-    rows = [(name.replace("_", " "), "none" if value is None else str(value)) for name, value in values.items()]
-    print_table(("published", ""), rows)
+    rows = [(name.replace("_", " "), f"{value:,}" if name == "items" else str(value)) for name, value in values.items()]
+    print_table(("published", ""), [row for row in rows if row[1] != "None"])
 
 
 def _names(value: str | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, one JSON document for machines."""
+"""What commands print: tables for people, tab-separated lines for pipes, one JSON document for machines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", numeric: int = 0) -> None:
-    """A table on standard output.
+    """A table on a terminal; elsewhere a line of names and a line for each row, with tabs between.
 
     Args:
         numeric: So many of the last columns hold numbers, which stand at the right.
     """
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            typer.echo("\t".join(" ".join(cell.split()) for cell in row))
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -31,6 +35,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    # A pipe has no width; without one, rich would fold at 80 characters.
-    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    Console(markup=False, emoji=False, highlight=False).print(table)

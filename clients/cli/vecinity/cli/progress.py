@@ -6,6 +6,9 @@ import sys
 from types import TracebackType
 from typing import Any
 
+_WIDE = 110
+"""Columns from which on there is room for long bars and notes."""
+
 
 class ProgressBars:
     """Shows one bar a stage, with rate and time left. Is a `vecinity.indexer.progress.Progress`.
@@ -20,17 +23,18 @@ class ProgressBars:
     def __enter__(self) -> ProgressBars:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+            console = Console(stderr=True)
+            wide = console.width >= _WIDE
             self._progress = Progress(
-                SpinnerColumn(finished_text="✓"),
-                TextColumn("{task.description:<16}"),
-                BarColumn(bar_width=30),
-                TextColumn("{task.fields[count]:>24}"),
-                TextColumn("{task.fields[rate]:>16}"),
-                TimeRemainingColumn(elapsed_when_finished=True),
-                TextColumn("{task.fields[note]}"),
-                console=Console(stderr=True),
+                TextColumn("{task.description:<14}"),
+                BarColumn(bar_width=30 if wide else 12),
+                TextColumn("{task.fields[count]}"),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                *([TextColumn("{task.fields[note]}")] if wide else []),
+                console=console,
                 refresh_per_second=5,
             )
             self._progress.start()
@@ -55,8 +59,8 @@ class ProgressBars:
             task.id,
             completed=done,
             total=total,
-            count=f"{done:,}/{total:,} {unit}" if total is not None else f"{done:,} {unit}",
-            rate=f"{speed:,.0f} {unit[:7]}/s" if speed else "",
+            count=_count(done, total, unit),
+            rate=f"{speed:,.0f}/s" if speed and total != 1 else "",
             note=note,
         )
 
@@ -64,4 +68,12 @@ class ProgressBars:
         for stage, task_id in self._tasks.items():
             task = next(task for task in self._progress.tasks if task.id == task_id)
             if stage != but and not task.finished:
-                self._progress.update(task_id, total=task.completed or 1, completed=task.completed or 1)
+                # The next stage has begun, so this one has done all it had to.
+                done = task.total or task.completed
+                self._progress.update(task_id, total=done or 1, completed=done or 1)
+
+
+def _count(done: int, total: int | None, unit: str) -> str:
+    if total == 1:
+        return ""
+    return f"{done:,} {unit}" if total is None else f"{done:,}/{total:,} {unit}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,8 @@ from vecinity.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from vecinity.client import CalibrationPoint, Client, Query, SearchResult, Term
 
-DEFAULT_TARGET = "127.0.0.1:50051"
+DEFAULT_PORT = 50051
+DEFAULT_TARGET = f"127.0.0.1:{DEFAULT_PORT}"
 
 CollectionName = Annotated[str, typer.Argument(help="Name of the collection.")]
 K = Annotated[int, typer.Option("-k", help="How many hits.", min=1)]
@@ -83,7 +85,7 @@ def analogy(
     timeout: Timeout = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """The items closest to a sum of items, as in: vecinity analogy words king - man + woman"""
+    """The items closest to a sum, as in king - man + woman."""
     positive, negative = _signed(terms, by_text)
     with _client(target, data_dir, timeout) as client:
         result = client.solve_analogy(
@@ -110,7 +112,7 @@ def similarity(
     timeout: Timeout = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """The score of two items, or with --as-text of two texts, with each other."""
+    """The score of two items, or texts, with each other."""
     with _client(target, data_dir, timeout) as client:
         score = client.similarity(collection, _query(left, by_text), _query(right, by_text), version=version)
     if as_json:
@@ -136,14 +138,13 @@ def collections(
         print_json(values if name is None else values[0])
         return
     print_table(
-        ("name", "metric", "embedder", "index", "published", "version", "items", "dimension"),
+        ("name", "metric", "embedder", "index", "version", "items", "dimension"),
         [
             (
                 c.name,
                 c.metric.value,
                 c.embedder.kind if c.embedder else "none",
                 c.index.description,
-                f"{c.publish_time.astimezone():%Y-%m-%d %H:%M}",
                 str(c.version),
                 f"{c.item_count:,}",
                 str(c.dimension),
@@ -165,7 +166,7 @@ def collections(
                 )
                 for p in _worth_it(found[0].index.calibration)
             ],
-            title="calibration: the efforts that no cheaper one equals",
+            title="recall against cost, as the build measured it",
             numeric=7,
         )
 
@@ -177,7 +178,8 @@ def _client(target: str | None, data_dir: Path | None, timeout: float) -> Client
         raise CommandError("give --target or --data-dir, not both")
     if data_dir is not None:
         return Client.in_process(data_dir, timeout=timeout)
-    return Client(target or DEFAULT_TARGET, timeout=timeout)
+    target = target or DEFAULT_TARGET
+    return Client(target if ":" in target else f"{target}:{DEFAULT_PORT}", timeout=timeout)
 
 
 def _worth_it(points: Sequence[CalibrationPoint]) -> list[CalibrationPoint]:
@@ -200,6 +202,8 @@ def _signed(terms: Sequence[str], by_text: bool) -> tuple[list[Query | Term], li
     positive: list[Query | Term] = []
     negative: list[Query | Term] = []
     sign: list[Query | Term] | None = positive
+    if len(terms) == 1:  # quoted as a whole
+        terms = re.split(r"\s+([+-])\s+", terms[0])
     for term in terms:
         if term in ("+", "-"):
             sign = positive if term == "+" else negative
@@ -219,7 +223,7 @@ def _vectors(path: Path) -> Any:
     try:
         vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise CommandError(f"{path} can't be read as a .npy file ({error})") from error
+        raise CommandError(f"{path} can't be read as a .npy file of one vector, or one in each row") from error
     if vectors.ndim not in (1, 2):
         raise CommandError(f"{path} must hold a vector or a row of them, not shape {vectors.shape}")
     return np.atleast_2d(vectors)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vecinity.cli.exit_codes import ExitCode
 from vecinity.cli.extras import require_server
 
 
@@ -18,11 +19,15 @@ def serve(
     reflection: Annotated[
         bool | None, typer.Option("--reflection/--no-reflection", help="Tell tools such as grpcurl the schema.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Search threads; 0 is one for each CPU.")] = None,
-    target_recall: Annotated[float | None, typer.Option(help="For requests that name no effort.")] = None,
-    drain_seconds: Annotated[float | None, typer.Option(help="For calls under way when stopped.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Search threads.  [default: 0, one for each CPU]")] = None,
+    target_recall: Annotated[
+        float | None, typer.Option(help="For requests that name no effort.  [default: 0.95]")
+    ] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="Time for calls under way when stopped.  [default: 10]")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.  [default: console]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.  [default: info]")] = None,
 ) -> None:
     """Answer queries over gRPC until SIGTERM or Ctrl-C.
 
@@ -31,6 +36,8 @@ def serve(
     """
     require_server("serve")
     import asyncio
+    import os
+    import sys
 
     from vecinity.service.config import load_config
     from vecinity.service.server import run_server
@@ -45,4 +52,12 @@ def serve(
         log_format=log_format,
         log_level=log_level,
     )
-    asyncio.run(run_server(config, lambda address: typer.echo(f"listening on {address}")))
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(run_server(config, lambda address: typer.echo(f"listening on {address}")))
+    finally:
+        loop.close()
+    # Everything is closed, but a thread may still be loading a model: leaving as usual would wait for it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ExitCode.DONE)

@@ -153,6 +153,8 @@ def query(value: Query) -> core_pb2.Query:
         return core_pb2.Query(text=value)
     if isinstance(value, str):
         return core_pb2.Query(id=value)
+    if isinstance(value, int | np.integer):
+        raise InvalidArgumentError(f"ids are strings: write {str(value)!r}, not {value!r}")
     return core_pb2.Query(vector=core_pb2.Vector(packed=_numbers(value, 1).tobytes()))
 
 

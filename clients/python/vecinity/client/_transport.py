@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import importlib
 import json
 from pathlib import Path
@@ -66,6 +65,7 @@ class GrpcTransport:
     """A gRPC channel."""
 
     def __init__(self, target: str) -> None:
+        self._target = target
         self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
 
@@ -77,7 +77,7 @@ class GrpcTransport:
         try:
             return stub(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _from_rpc_error(error) from error
+            raise _from_rpc_error(error, self._target) from error
 
     def close(self) -> None:
         self._channel.close()
@@ -87,6 +87,7 @@ class AsyncGrpcTransport:
     """A gRPC channel on the running event loop."""
 
     def __init__(self, target: str) -> None:
+        self._target = target
         self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
 
@@ -98,7 +99,7 @@ class AsyncGrpcTransport:
         try:
             return await stub(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _from_rpc_error(error) from error
+            raise _from_rpc_error(error, self._target) from error
 
     async def close(self) -> None:
         await self._channel.close()
@@ -111,13 +112,14 @@ class InProcessTransport:
         self._edge = _open_in_process(data_dir)
 
     def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
-        future = self._edge.submit(method, request, timeout)
         try:
-            return future.result()
+            future = self._edge.submit(method, request, timeout)
+            try:
+                return future.result()
+            finally:
+                future.cancel()  # Ctrl-C ends the call too; one that has ended is not touched
         except Exception as error:
             raise _from_in_process(error) from error
-        finally:
-            future.cancel()  # Ctrl-C ends the call too; one that has ended is not touched
 
     def close(self) -> None:
         self._edge.close()
@@ -130,9 +132,8 @@ class AsyncInProcessTransport:
         self._edge = _open_in_process(data_dir)
 
     async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
-        future: concurrent.futures.Future[Message] = self._edge.submit(method, request, timeout)
         try:
-            return await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(self._edge.submit(method, request, timeout))
         except Exception as error:
             raise _from_in_process(error) from error
 
@@ -149,19 +150,24 @@ def _open_in_process(data_dir: str | Path) -> Any:
     try:
         server = importlib.import_module("vecinity.service.server")
     except ImportError as error:
-        raise VecinityError(f"in_process needs the server ({error}): pip install 'vecinity[server]'") from error
+        raise VecinityError(f"in_process needs the server ({error}): pip install 'vecinity[server]'") from None
     try:
         return server.open_in_process(data_dir)
     except server.IndexerError as error:
         raise VecinityError(str(error)) from error
 
 
-def _from_rpc_error(error: Any) -> VecinityError:
-    """The details that the server sent, or, where gRPC itself failed, its code and message."""
+def _from_rpc_error(error: Any, target: str) -> VecinityError:
+    """The details that the server sent, or, where gRPC itself failed, its code and what that means."""
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS_KEY:
             return from_status(status_pb2.Status.FromString(value))
-    return from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or error.code().name))
+    message = error.details() or error.code().name
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        message = f"no server answers at {target} ({message.rsplit(': ', 1)[-1]})"
+    elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        message = f"no answer from {target} before the deadline"
+    return from_status(status_pb2.Status(code=error.code().value[0], message=message))
 
 
 def _from_in_process(error: Exception) -> VecinityError:

@@ -16,7 +16,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from vecinity.service.call import Call
-from vecinity.service.pipeline import Pipeline
+from vecinity.service.errors import ShuttingDownError
+from vecinity.service.pipeline import Pipeline, StatusError
+from vecinity.service.status import to_status
 
 
 class InProcessEdge:
@@ -52,6 +54,8 @@ class InProcessEdge:
         Returns:
             The response; a `StatusError` where a server would send an error. Cancel it to cancel the call.
         """
+        if self._loop.is_closed():
+            raise StatusError(to_status(ShuttingDownError("this client has been closed")))
         deadline = None if timeout is None else time.monotonic() + timeout
         call = Call(method, peer="in-process", deadline=deadline)
         return asyncio.run_coroutine_threadsafe(self._pipeline.serve(call, request), self._loop)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.progress import ProgressBars
@@ -85,7 +85,9 @@ def _clear(data_dir: Path) -> None:
     marker = data_dir / _MARKER
     if data_dir.exists() and any(data_dir.iterdir()):
         if not marker.exists():
-            raise CommandError(f"{data_dir} holds something else than an earlier demo: choose another --data-dir")
+            raise CommandError(
+                f"{data_dir} holds something else than an earlier demo: choose another --data-dir", ExitCode.ERROR
+            )
         shutil.rmtree(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     marker.touch()
@@ -152,7 +154,7 @@ def _server(data_dir: Path, steps: list[Step]) -> Iterator[str]:
             line = process.stdout.readline()
             if not line.startswith("listening on "):
                 log.seek(0)
-                raise CommandError(f"the server did not start: {log.read()[-2_000:]}")
+                raise CommandError(f"the server did not start: {log.read()[-2_000:]}", ExitCode.ERROR)
             target = line.removeprefix("listening on ").strip()
             steps.append(Step("start the server", target, time.perf_counter() - began))
             yield target

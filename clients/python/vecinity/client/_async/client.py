@@ -74,6 +74,11 @@ class AsyncClient:
             vector: d numbers.
             id: An item, which is left out of its own hits.
             text: A text for the collection's embedder.
+            k: How many hits.
+            exact: Whether to compare with every item.
+            effort: What to spend, in the terms of the index, whatever recall it gives.
+            include_texts: Whether hits carry the text of their item.
+            include_vectors: Whether hits carry the vector of their item.
             target_recall: Share of the true nearest items to find, above 0 and below 1; at most one of this, `exact`
                 and `effort`. None of them means the server's default.
             version: A version number, to stay with one; None takes the current one.
