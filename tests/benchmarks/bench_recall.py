@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from vecinity.client import BatchSearchResult, Client
+from vecinity.indexer.evaluation import recall_at_k_with_ties
 
 ROOT = Path(__file__).parents[2]
 COLLECTION = "glosses"
@@ -122,7 +123,7 @@ def ask(data_dir: Path, texts: list[str]) -> dict[str, object]:
     return {
         "items": collection.item_count,
         "index": collection.index.description,
-        "recall": round(recall_of(found, truth), 4),
+        "recall": round(recall_at_k_with_ties(scores_of(found), scores_of(truth)), 4),
         "predicted_recall": round(found.predicted_recall, 4),
         "queries": len(texts),
         "batch_queries_per_second": round(len(texts) / batch_seconds),
@@ -131,12 +132,8 @@ def ask(data_dir: Path, texts: list[str]) -> dict[str, object]:
     }
 
 
-def recall_of(found: BatchSearchResult, truth: BatchSearchResult) -> float:
-    """Share of the true hits found; one that ties with the last true hit counts."""
-    hits = sum(
-        int((result.scores >= exact.scores[-1] - 1e-6).sum()) for result, exact in zip(found, truth, strict=True)
-    )
-    return hits / sum(len(exact) for exact in truth)
+def scores_of(batch: BatchSearchResult) -> np.ndarray:
+    return np.stack([hits.scores for hits in batch])
 
 
 def vecinity() -> list[str]:

@@ -189,7 +189,7 @@ def effort_ladder(spec: IndexSpec, rows: int) -> list[Effort]:
     )
     probes.append(spec.nlist)
     # Past a quarter of the lists a scan of the raw vectors costs no more.
-    probes = [p for p in probes if p <= max(spec.nlist // 4, 8)] or [spec.nlist]
+    probes = [p for p in probes if p <= max(spec.nlist // 4, 64)]
     if spec.family is Family.IVF_FLAT:
         return [Effort(nprobe=p) for p in probes]
     return [Effort(nprobe=p, k_factor=f) for f in (4, 8, 16, 32) for p in probes]

@@ -89,7 +89,9 @@ def load_config(**overrides: object) -> Config:
     try:
         return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
         raise SettingError(f"in the settings ({_CONFIG_VARIABLE}, VECINITY_… or flags): {faults}") from error
     except ValueError as error:
         raise SettingError(f"{path} is no TOML file ({error})") from error

@@ -215,27 +215,26 @@ def _ask(target: str, held_out: Sequence[str], steps: list[Step]) -> None:
             ),
             lambda score: f"{score:.3f}",
         )
-        _recalls(client, held_out, steps)
+        _show_recall(client, held_out, steps)
 
 
-def _recalls(client: Client, held_out: Sequence[str], steps: list[Step]) -> None:
+def _show_recall(client: Client, held_out: Sequence[str], steps: list[Step]) -> None:
     """Compare what the server answers by default with what it answers exactly."""
+    import numpy as np
+
+    from vecinity.indexer.evaluation import recall_at_k_with_ties
+
+    def recall(found: BatchSearchResult) -> float:
+        return recall_at_k_with_ties(*(np.stack([hits.scores for hits in batch]) for batch in (found, exact)))
+
     queries = client.embed(SENTENCES, held_out).vectors
     exact = client.batch_search(SENTENCES, vectors=queries, k=_K, exact=True)
     _timed(
         steps,
         f"{len(held_out)} held-out sentences, k {_K}",
         lambda: client.batch_search(SENTENCES, vectors=queries, k=_K),
-        lambda found: f"recall@{_K} measured {_recall(found, exact):.3f}, predicted {found.predicted_recall:.3f}",
+        lambda found: f"recall@{_K} measured {recall(found):.3f}, predicted {found.predicted_recall:.3f}",
     )
-
-
-def _recall(found: BatchSearchResult, exact: BatchSearchResult) -> float:
-    """Share of the exact hits found. A hit that ties with the last exact one counts."""
-    hits = sum(
-        sum(hit.score >= truth.scores[-1] - 1e-6 for hit in result) for result, truth in zip(found, exact, strict=True)
-    )
-    return hits / sum(len(truth) for truth in exact)
 
 
 def _timed(steps: list[Step], what: str, work: Callable[[], T], answer: Callable[[T], str]) -> T:
