@@ -225,7 +225,8 @@ def _show_recall(client: Client, held_out: Sequence[str], steps: list[Step]) -> 
     from vecinity.indexer.evaluation import recall_at_k_with_ties
 
     def recall(found: BatchSearchResult) -> float:
-        return recall_at_k_with_ties(*(np.stack([hits.scores for hits in batch]) for batch in (found, exact)))
+        scores, true_scores = (np.stack([hits.scores for hits in batch]) for batch in (found, exact))
+        return recall_at_k_with_ties(scores, true_scores)
 
     queries = client.embed(SENTENCES, held_out).vectors
     exact = client.batch_search(SENTENCES, vectors=queries, k=_K, exact=True)
