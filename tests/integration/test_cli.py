@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCommand, clustered
+from conftest import RunCommand, clustered, running_server
 
 from vecinity.cli.demo.corpus import write_corpus
 
@@ -180,6 +180,18 @@ def test_a_terminal_shows_progress_and_ctrl_c_leaves_nothing(
     assert [*(tmp_path / "data").glob("collections/words/*/*")] == []
 
 
+def test_sigterm_cleans_up_as_ctrl_c_does(corpus: Path, tmp_path: Path) -> None:
+    build = start_build(corpus, tmp_path, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while not [*(tmp_path / "data").glob("collections/words/building/*/*")]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    build.terminate()
+    build.communicate()
+    assert build.returncode == 130
+    assert [*(tmp_path / "data").glob("collections/words/*/*")] == []
+
+
 def test_kill_9_leaves_the_old_version_and_the_next_build_sweeps(
     vecinity: RunCommand, corpus: Path, tmp_path: Path
 ) -> None:
@@ -225,6 +237,9 @@ def test_a_full_disk_keeps_what_was_published(vecinity: RunCommand, small_disk: 
     found = json.loads(vecinity("search", "mine", "--id", "3", "--json", "--data-dir", data_dir).stdout)
     assert found["version"] == 1
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with running_server(data_dir, tmp_path / "log") as server:  # reading needs no room
+        found = json.loads(vecinity("search", "mine", "--id", "3", "--json", "--target", server.target).stdout)
+        assert found["version"] == 1
     done = vecinity("build", "mine", "few.npy", "--embedder", "none", "--data-dir", data_dir, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 

@@ -187,6 +187,32 @@ def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
             client.search("mine", id="0", timeout=1)
 
 
+def test_an_idle_health_watch_does_not_hold_up_the_end(collections_dir: Path, tmp_path: Path) -> None:
+    with running_server(collections_dir, tmp_path / "log") as server, grpc.insecure_channel(server.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=""))
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 5  # the drain may take 10
+
+
+def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
+    queries = clustered(10_000, dimension=256, seed=5)
+    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(client.batch_search, "mine", vectors=queries, k=50) for _ in range(4)]
+            time.sleep(0.5)
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(30) == 0
+            assert time.monotonic() - began < 8
+            assert any(call.exception() is not None for call in calls)
+
+
 def test_sigint_stops_too(collections_dir: Path, tmp_path: Path) -> None:
     with running_server(collections_dir, tmp_path / "log") as server:
         assert server.stop(signal.SIGINT) == 0

@@ -12,7 +12,7 @@ from conftest import clustered
 
 from vecinity.indexer import build as build_module
 from vecinity.indexer import files, segment_writer
-from vecinity.indexer.ann import Family, Index
+from vecinity.indexer.ann import EXACT, Family, Index
 from vecinity.indexer.build import Build, IndexSettings
 from vecinity.indexer.calibration import Calibration
 from vecinity.indexer.catalog import Catalog, EmbedderRecord
@@ -127,6 +127,8 @@ def test_bad_texts_are_found_before_anything_is_embedded(
         (np.inf, Metric.COSINE, r"item 124 \(id '123'\) holds NaN or infinity"),
         (0.0, Metric.COSINE, r"item 124 \(id '123'\) is zero"),
         (1e200, Metric.DOT, "infinity"),
+        (1e19, Metric.EUCLIDEAN, r"item 124 \(id '123'\) has length 5.66e\+19; at most 1e\+15"),
+        (1e30, Metric.DOT, "scale the vectors"),
     ],
 )
 def test_bad_vectors_are_named(tmp_path: Path, row: float, metric: Metric, message: str) -> None:
@@ -143,6 +145,22 @@ def test_no_vectors(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.ones((0, 4), dtype=np.float32))
     with Build(tmp_path / "data", "mine") as build, pytest.raises(InputError, match="nothing to index"):
         build.from_vectors(tmp_path / "v.npy", None)
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("family", Family)
+def test_the_longest_vectors_allowed_can_be_indexed_and_found(tmp_path: Path, family: Family, metric: Metric) -> None:
+    vectors = clustered(300)
+    vectors *= np.float32(0.99e15) / np.linalg.norm(vectors, axis=1).max()
+    np.save(tmp_path / "v.npy", vectors)
+    with Build(tmp_path / "data", "mine", IndexSettings(metric=metric, family=family, target_recall=0)) as build:
+        report = build.from_vectors(tmp_path / "v.npy", None)
+        segment = Segment(build.catalog.segment_folder(report.version))
+    queries = segment.vectors[:20].copy()
+    scores, rows = segment.index.search(queries, 5, EXACT)
+    assert np.isfinite(scores).all() and (rows >= 0).all()
+    if metric is not Metric.DOT:
+        assert rows[:, 0].tolist() == list(range(20))
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])
@@ -280,12 +298,28 @@ def test_the_next_build_sweeps_what_a_killed_one_left(tmp_path: Path, vectors_pa
     data_dir = tmp_path / "data"
     with Build(data_dir, "mine") as build:
         kept = build.from_vectors(vectors_path, None).version.segment
-    for orphan in ("building/01ABC/01ABC", "segments/01DEF"):
+    for orphan in ("building/01ABC", "segments/01ABC", "building/01DEF/01DEF", f"building/{kept}"):
         (data_dir / "collections/mine" / orphan).mkdir(parents=True)
     with Build(data_dir, "mine"):
         pass
     assert [path.name for path in (data_dir / "collections/mine/segments").iterdir()] == [kept]
     assert left_behind(data_dir) == []
+
+
+def test_a_lost_catalog_does_not_cost_the_segments(tmp_path: Path, vectors_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with Build(data_dir, "mine") as build:
+        build.from_vectors(vectors_path, None)
+    before = {path for path in (data_dir / "collections/mine/segments").iterdir()}
+    for path in data_dir.glob("catalog.db*"):
+        path.rename(tmp_path / path.name)
+    with Build(data_dir, "mine") as build, pytest.raises(InputError):
+        build.from_vectors(tmp_path / "absent.npy", None)
+    assert {path for path in (data_dir / "collections/mine/segments").iterdir()} == before
+    for path in data_dir.glob("catalog.db*"):
+        path.unlink()
+    (tmp_path / "catalog.db").rename(data_dir / "catalog.db")
+    assert Segment(Catalog(data_dir).segment_folder(Catalog(data_dir).version("mine"))).rows == 500
 
 
 def test_one_build_of_a_collection_at_a_time(tmp_path: Path) -> None:

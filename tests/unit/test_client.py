@@ -3,6 +3,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,26 @@ def test_use_after_close(collections_dir: Path) -> None:
     client.close()
     with pytest.raises(errors.UnavailableError, match="has been closed"):
         client.search("words", id="king")
+
+
+@pytest.mark.timeout(60)
+def test_closing_while_others_ask_leaves_nobody_waiting(collections_dir: Path) -> None:
+    for _ in range(5):
+        client = Client.in_process(collections_dir)
+
+        def ask(client: Client = client) -> str:
+            try:
+                while True:
+                    client.search("words", id="king", k=1)
+            except errors.UnavailableError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(8) as pool:
+            askers = [pool.submit(ask) for _ in range(6)]
+            time.sleep(0.05)
+            closers = [pool.submit(client.close) for _ in range(2)]
+            assert [closer.result(20) for closer in closers] == [None, None]
+            assert all(asker.result(20) for asker in askers)
 
 
 def test_in_process_without_a_data_directory(tmp_path: Path) -> None:

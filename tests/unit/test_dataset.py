@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,11 @@ BAD = [
     ("t.jsonl", "[1]\n", dict(text_columns=("a",)), "not a JSON object"),
     ("t.jsonl", '{"a": [1]}\n', dict(text_columns=("a",)), r"t\.jsonl:1: column 'a' holds list, not text"),
     ("t.jsonl", '{"b": 1}\n', dict(text_columns=("a",)), "no column 'a': there are 'b'"),
+    ("t.csv", "a,b,a\n1,2,3\n", dict(text_columns=("a",)), r"t\.csv:1: there are two columns 'a'"),
+    ("t.csv", f"a,b\n{'x' * 2_000},3\n", dict(text_columns=("b",), id_columns=("a",)), "an id of 2000 characters"),
+    ("t.csv", "a,b\n  ,3\n", dict(text_columns=("b",), id_columns=("a",)), "the id is empty"),
+    ("t.jsonl", '{"a": "\\ud800"}\n', dict(text_columns=("a",)), "surrogate"),
+    ("t.jsonl", "[" * 100_000 + "\n", dict(text_columns=("a",)), "is not JSON"),
     ("t.parquet", b"nothing of the kind", dict(text_columns=("a",)), "no Parquet file"),
 ]
 
@@ -125,6 +131,22 @@ def test_faults_are_named_by_their_place(
 def test_missing_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=f"{name}.*(can't be read|no Parquet file)"):
         rows(Source(tmp_path / name, ("a",) if name != "absent.txt" else ()))
+
+
+@pytest.mark.parametrize("name", ["f.txt", "f.csv", "f.parquet", "f.npy"])
+def test_a_pipe_is_no_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="not a regular file"):
+        if name == "f.npy":
+            read_vectors(tmp_path / name)
+        rows(Source(tmp_path / name, ("a",) if name != "f.txt" else ()))
+
+
+def test_an_unnamed_column_and_a_dash_are_not_special(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ",text\n7,aa\n7,bb\n")  # as pandas writes it
+    assert rows(Source(path, ("text",))) == [("1", "aa"), ("2", "bb")]
+    path = write(tmp_path / "t.csv", "k,text\n-,aa\n")
+    assert rows(Source(path, ("text",), ("k",))) == [("-", "aa")]
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
@@ -167,12 +189,30 @@ class TestVectors:
         with pytest.raises(InputError, match=message):
             read_vectors(tmp_path / "v.npy")
 
+    # NumPy leaves the file of a damaged header open.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_no_array_at_all(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="can't be read"):
             read_vectors(tmp_path / "absent.npy")
-        (tmp_path / "v.npy").write_bytes(b"text")
-        with pytest.raises(InputError, match=r"no \.npy file"):
-            read_vectors(tmp_path / "v.npy")
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"
+        for damaged in (
+            b"text",
+            b"",
+            b"PK\x03\x04",
+            *(
+                b"\x93NUMPY\x01\x00" + len(h).to_bytes(2, "little") + h
+                for h in (
+                    header % b"(3, -16)",
+                    header % b"(99999999999999999999, 2)",
+                    header % b"(True, 2)",
+                    b"{'descr': (",
+                    b"-" * 9_000,
+                )
+            ),
+        ):
+            (tmp_path / "v.npy").write_bytes(damaged)
+            with pytest.raises(InputError, match=r"no \.npy file"):
+                read_vectors(tmp_path / "v.npy")
 
     def test_ids(self, tmp_path: Path) -> None:
         path = write(tmp_path / "ids.txt", "a\nb c\n")

@@ -65,6 +65,19 @@ async def test_what_is_not_there(data_dir: Path) -> None:
     store.close()
 
 
+async def test_a_data_directory_exchanged_for_another_is_noticed(data_dir: Path, tmp_path: Path) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    data_dir.rename(tmp_path / "old")
+    with pytest.raises(StorageError, match="is gone"):
+        store.refresh()
+    assert (await store.get("mine")).segment.rows == 40
+    publish_vectors(data_dir, "mine", clustered(77), tmp_path)
+    assert store.refresh() is True
+    assert (await store.get("mine")).segment.rows == 77
+    store.close()
+
+
 async def test_one_damaged_collection_leaves_the_others(data_dir: Path, tmp_path: Path) -> None:
     publish_vectors(data_dir, "good", clustered(20), tmp_path)
     for path in data_dir.glob("collections/mine/segments/*/vectors.npy"):

@@ -151,17 +151,17 @@ class Build:
         return self._publish(batches, vectors.shape[1], None)
 
     def _publish(self, batches: Iterable[Batch], dimension: int, record: EmbedderRecord | None) -> BuildReport:
-        name = str(ULID())
-        target = self.folder / "segments" / name
-        with (
-            self._workspace() as workspace,
-            SegmentWriter(workspace / name, dimension, self.settings.metric) as writer,
-        ):
-            for ids, texts, vectors in batches:
-                writer.append(ids, texts, self._prepare(vectors, writer.rows, ids))
-            if not writer.rows:
-                raise InputError("the source holds no items: there is nothing to index")
-            vectors = writer.close_items()
+        # The workspace bears the name of the segment and stays until the commit: so a later build knows, of a segment
+        # that no version uses, that a killed build left it there.
+        with self._workspace() as workspace:
+            name = workspace.name
+            target = self.folder / "segments" / name
+            with SegmentWriter(workspace / name, dimension, self.settings.metric) as writer:
+                for ids, texts, vectors in batches:
+                    writer.append(ids, texts, self._prepare(vectors, writer.rows, ids))
+                if not writer.rows:
+                    raise InputError("the source holds no items: there is nothing to index")
+                vectors = writer.close_items()
             index, calibration = self._index(vectors)
             self.progress("write", 0, 1, "segments")
             writer.finish(index.spec, index, calibration)
@@ -169,15 +169,15 @@ class Build:
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 publish_folder(writer.folder, target, top=self.catalog.data_dir)
-        try:
-            # What will be served is what is checked: the files in their final place, as a reader opens them.
-            Segment(target)
-            version = self.catalog.publish(
-                self.collection, dimension, self.settings.metric, record, name, item_count=writer.rows
-            )
-        finally:
-            if name not in self.catalog.segments(self.collection):
-                shutil.rmtree(target, ignore_errors=True)
+            try:
+                # What will be served is what is checked: the files in their final place, as a reader opens them.
+                Segment(target)
+                version = self.catalog.publish(
+                    self.collection, dimension, self.settings.metric, record, name, item_count=writer.rows
+                )
+            finally:
+                if name not in self.catalog.segments(self.collection):
+                    shutil.rmtree(target, ignore_errors=True)
         self.progress("write", 1, 1, "segments")
         self.catalog.prune(self.collection, self.settings.keep_versions)
         return BuildReport(version, index.spec, calibration)
@@ -233,7 +233,7 @@ class Build:
         if reached < self.settings.target_recall:
             raise GateError(
                 f"not published: the index reaches recall@10 {reached:.3f} at its highest effort, and "
-                f"{self.settings.target_recall} is asked of it: choose --index hnsw or flat, or a lower --target-recall"
+                f"{self.settings.target_recall} is asked of it: choose another --index, or a lower --target-recall"
             )
 
     def _check_source(self, source: Source) -> int:
@@ -283,12 +283,12 @@ class Build:
     def _sweep(self) -> None:
         """Remove what a killed build left. The lock says that no other build of this collection is alive."""
         self.catalog.delete_unused_models()
-        shutil.rmtree(self.folder / "building", ignore_errors=True)
+        building = self.folder / "building"
         published = self.catalog.segments(self.collection)
-        segments = self.folder / "segments"
-        for path in segments.iterdir() if segments.is_dir() else ():
-            if path.name not in published:
-                shutil.rmtree(path, ignore_errors=True)
+        for workspace in building.iterdir() if building.is_dir() else ():
+            if workspace.name not in published:
+                shutil.rmtree(self.folder / "segments" / workspace.name, ignore_errors=True)
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _words(model: Word2VecModel) -> Iterator[Batch]:

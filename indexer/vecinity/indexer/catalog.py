@@ -121,10 +121,28 @@ class Catalog:
                 f"{data_dir} is not a data directory: it has no catalog.db; make one with 'vecinity build'"
             )
         with self._errors():
-            self._db = apsw.Connection(str(self.path))
+            self._db = self._connect(create)
             self._db.set_busy_timeout(_BUSY_MS)
-            self._db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON").fetchall()
-            self._create_schema()
+            if create:
+                pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON"
+                self._db.execute(pragmas).fetchall()
+            self._check_schema(create)
+
+    def _connect(self, create: bool) -> apsw.Connection:
+        if create:
+            return apsw.Connection(str(self.path))
+        try:
+            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
+            connection.execute("PRAGMA user_version").fetchall()
+            return connection
+        except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.FullError, apsw.IOError):
+            # A full or read-only disk has no room for the files with which readers and writers of a write-ahead log
+            # agree. Nobody can write there either, so what the database holds is all, unless a log was left.
+            log = self.path.with_name(self.path.name + "-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            uri = f"{self.path.absolute().as_uri()}?immutable=1"
+            return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
     def close(self) -> None:
         self._db.close()
@@ -270,9 +288,9 @@ class Catalog:
             for number, published, dimension, metric, embedder, segment, items in rows
         ]
 
-    def _create_schema(self) -> None:
+    def _check_schema(self, create: bool) -> None:
         found: int = self._db.execute("PRAGMA user_version").get
-        if found == 0:
+        if found == 0 and create:
             with self._transaction():
                 if self._db.execute("PRAGMA user_version").get == 0:  # nobody else was faster
                     self._db.execute(_SCHEMA + f"PRAGMA user_version = {_SCHEMA_VERSION}")
@@ -301,7 +319,7 @@ class Catalog:
         except apsw.BusyError as error:
             raise StorageError(f"{self.path} is locked by another build: try again when it has ended") from error
         except apsw.Error as error:
-            raise StorageError(f"can't use {self.path}: {error}; nothing was published") from error
+            raise StorageError(f"can't use {self.path}: {error}") from error
 
 
 def check_name(collection: str) -> None:

@@ -22,10 +22,23 @@ def open_file(path: Path) -> BinaryIO | gzip.GzipFile:
     Raises:
         InputError: It is missing, a folder, or not readable.
     """
+    check_regular(path)
     try:
         return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror}): give the path of a file", path=path) from error
+
+
+def check_regular(path: Path) -> None:
+    """Sources are read more than once, so pipes and devices won't do.
+
+    Raises:
+        InputError: There is no such file, or it is not a regular one.
+    """
+    if not path.exists():
+        raise InputError("can't be read (No such file or directory): give the path of a file", path=path)
+    if not path.is_file():
+        raise InputError("can't be read (not a regular file): give the path of a file", path=path)
 
 
 def read_lines(path: Path, encoding_errors: EncodingErrors = "strict") -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vecinity.indexer.corpus import EncodingErrors, read_lines
+from vecinity.indexer.corpus import EncodingErrors, check_regular, read_lines
 from vecinity.indexer.errors import InputError, SettingError
+
+ID_CHARS_MAX = 1_024
+"""Answers carry ids by the thousand."""
 
 _PARQUET_ROWS = 4_096
 
@@ -71,10 +75,11 @@ def read_items(source: Source) -> Iterator[Item]:
         text = " ".join(_value(source, record, column, line) for column in columns).strip()
         if not text:
             continue
-        item_id = "-".join(_value(source, record, column, line) for column in source.id_columns)
-        if source.id_columns and not item_id.strip("-"):
+        parts = [_value(source, record, column, line) for column in source.id_columns]
+        item = Item("-".join(parts) if any(parts) or parts else str(record[_NUMBER]), text, line)
+        if parts and not any(parts):
             raise InputError("the id is empty", path=source.path, line=line)
-        item = Item(item_id or str(record[_NUMBER]), text, line)
+        _check_id(item.id, source.path, line)
         try:
             (item.id + item.text).encode()
         except UnicodeEncodeError as error:
@@ -95,12 +100,15 @@ def read_vectors(path: Path) -> NDArray[np.floating[Any]]:
     Raises:
         InputError: It is not one; a ragged array is stored as objects, which are never unpickled.
     """
+    check_regular(path)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings(action="error"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise InputError(f"can't be read ({error.strerror or error})", path=path) from error
-    except ValueError as error:
-        raise InputError(f"is no .npy file of numbers ({error}); a ragged array can't be read", path=path) from error
+    except Exception as error:  # NumPy parses the header as Python: a damaged one raises almost anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"is no .npy file of numbers ({reason}); a ragged array can't be read", path=path) from error
     if not isinstance(array, np.ndarray) or array.ndim != 2:
         raise InputError(f"must hold one 2-d array, a vector in each row, not shape {np.shape(array)}", path=path)
     if not np.issubdtype(array.dtype, np.floating):
@@ -120,16 +128,22 @@ def read_ids(path: Path | None, count: int, vectors_path: Path) -> list[str]:
         return [str(row) for row in range(count)]
     ids: list[str] = []
     for line, item_id in read_lines(path):
-        if not item_id:
-            raise InputError("the id is empty", path=path, line=line)
+        _check_id(item_id, path, line)
         ids.append(item_id)
     if len(ids) != count:
         raise InputError(f"holds {len(ids)} ids, but {vectors_path} holds {count} vectors", path=path)
     return ids
 
 
-# A key no column can have: where `_records` puts the number that stands for an id.
-_NUMBER = ""
+def _check_id(item_id: str, path: Path, line: int) -> None:
+    if not item_id.strip():
+        raise InputError("the id is empty", path=path, line=line)
+    if len(item_id) > ID_CHARS_MAX:
+        raise InputError(f"an id of {len(item_id)} characters; the limit is {ID_CHARS_MAX}", path=path, line=line)
+
+
+# A key no column has: where `_records` puts the number that stands for an id.
+_NUMBER = "\0number"
 _LINE_COLUMN = "line"
 
 
@@ -171,6 +185,9 @@ def _read_delimited(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 continue
             if not names:
                 names = values
+                if len(set(names)) < len(names):
+                    twice = next(name for name in names if names.count(name) > 1)
+                    raise InputError(f"there are two columns {twice!r}", path=source.path, line=reader.line_num)
                 continue
             number += 1
             if len(values) != len(names):
@@ -190,7 +207,7 @@ def _read_json_lines(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
             continue
         try:
             record = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"is not JSON ({error})", path=source.path, line=line) from error
         if not isinstance(record, dict):
             raise InputError("is not a JSON object", path=source.path, line=line)
@@ -201,6 +218,7 @@ def _read_parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
     import pyarrow
     import pyarrow.parquet
 
+    check_regular(source.path)
     try:
         file = pyarrow.parquet.ParquetFile(source.path, memory_map=True)
     except (OSError, pyarrow.ArrowException) as error:
@@ -214,8 +232,9 @@ def _read_parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
             for record in batch.to_pylist():
                 row += 1
                 yield row, {**record, _NUMBER: row}
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"is damaged ({error})", path=source.path, line=row) from error
+    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"holds what can't be read ({reason})", path=source.path, line=row + 1) from error
 
 
 _READERS: dict[str, Callable[[Source], Iterator[tuple[int, Mapping[str, Any]]]]] = {

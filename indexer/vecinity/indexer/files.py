@@ -31,7 +31,8 @@ def writing(what: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
+        # NumPy reports a short write without an errno.
+        advice = _ADVICE.get(error.errno or errno.ENOSPC, os.strerror(error.errno or 0))
         where = error.filename or what
         raise StorageError(f"can't write {where}: {advice}; nothing was published") from error
 

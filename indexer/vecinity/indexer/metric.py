@@ -17,6 +17,9 @@ from vecinity.indexer.errors import VectorError
 Vectors = NDArray[np.float32]
 """float32, shape (n, d), row-major."""
 
+LENGTH_MAX = 1e15
+"""Above this, squared distances and FAISS's sums of them leave float32's range, and answers would lack items."""
+
 _NORM_MIN = 1e-20
 """Below this a float32 vector has no direction left to speak of."""
 
@@ -58,7 +61,8 @@ def prepare(vectors: Vectors, metric: Metric) -> Vectors:
         metric: Cosine scales to length 1, the others leave vectors as they are.
 
     Raises:
-        VectorError: A NaN or an infinity, or a zero vector under cosine; it names the first such row.
+        VectorError: A NaN or an infinity, a zero vector under cosine, or one longer than 1e15 under the others; it
+            names the first such row.
     """
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
@@ -66,6 +70,12 @@ def prepare(vectors: Vectors, metric: Metric) -> Vectors:
         raise VectorError(row, "holds NaN or infinity: every number must be finite")
     if metric is Metric.COSINE:
         return normalise(vectors)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    if (long := lengths > LENGTH_MAX).any():
+        row = int(np.flatnonzero(long)[0])
+        raise VectorError(
+            row, f"has length {lengths[row]:.3g}; at most {LENGTH_MAX:g} can be compared: scale the vectors"
+        )
     return np.ascontiguousarray(vectors, dtype=np.float32)
 
 

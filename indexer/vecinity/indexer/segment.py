@@ -92,7 +92,7 @@ class Manifest:
             raise CorruptError(path, "is missing") from error
         except OSError as error:
             raise CorruptError(path, f"can't be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise CorruptError(path, f"is not a segment manifest ({error})") from error
 
 

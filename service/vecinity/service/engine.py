@@ -136,8 +136,8 @@ class Engine:
         self._embedders = ThreadPoolExecutor(1, "embed", initializer=ann.set_threads, initargs=(1,))
 
     def close(self) -> None:
-        self._searchers.shutdown(cancel_futures=True)
-        # Not waited for: it may be loading a model, which nobody needs any more.
+        # Not waited for: a chunk or a model that is still under way is of use to nobody any more.
+        self._searchers.shutdown(wait=False, cancel_futures=True)
         self._embedders.shutdown(wait=False, cancel_futures=True)
 
     async def search(self, call: Call, search: Search, queries: Queries) -> Answer:
@@ -248,7 +248,7 @@ class Engine:
     def _check_texts_size(self, parts: Iterable[_Part]) -> None:
         size = sum(part.text_chars for part in parts)
         if size > self.answer_bytes_max:
-            raise self._too_large("include_texts", size)
+            raise self._too_large("k, include_texts", size)
 
     def _too_large(self, field: str, size: int) -> InvalidArgumentError:
         return InvalidArgumentError(
@@ -306,13 +306,14 @@ def _search_chunk(version: OpenVersion, vectors: Vectors, search: Search, chosen
         keep &= rows != left_out[:, column, None]  # type: ignore[index]  # not None where extra is above 0
     keep &= np.cumsum(keep, axis=1) <= search.k
     found = rows[keep]
+    ids = segment.ids(found)
     texts = segment.texts(found) if search.include_texts else []
     return _Part(
         counts=keep.sum(axis=1).tolist(),
-        ids=segment.ids(found),
+        ids=ids,
         scores=scores[keep],
         texts=texts,
-        text_chars=sum(map(len, texts)),
+        text_chars=sum(map(len, texts)) + sum(map(len, ids)),
         vectors=np.asarray(segment.vectors[found]) if search.include_vectors else segment.vectors[:0],
     )
 

@@ -14,7 +14,7 @@ class _StandardError:
 
     def msg(self, message: str) -> None:
         # A log that nobody can read any more must not fail the call that wrote to it.
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
             sys.stderr.write(message + "\n")
             sys.stderr.flush()
 

@@ -57,20 +57,24 @@ class Service:
         """Have `tell` called, on the loop, whenever other versions are served than before."""
         self._on_change.append(tell)
 
-    async def stop(self) -> None:
-        """Refuse new calls, wait for those under way as long as the settings say, release everything."""
+    async def drain(self, hurry: asyncio.Event | None = None) -> None:
+        """Refuse new calls; wait for those under way as long as the settings say, or until told to hurry."""
         self.pipeline.draining = True
         loop = asyncio.get_running_loop()
         end = loop.time() + self.config.drain_seconds
-        while self.pipeline.calls and loop.time() < end:
+        while self.pipeline.calls and loop.time() < end and not (hurry and hurry.is_set()):
             await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Drain, then release everything."""
+        await self.drain()
         try:
             if self._watcher is not None:
                 self._watcher.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._watcher
         finally:
-            await asyncio.to_thread(self.engine.close)
+            self.engine.close()
             self.store.close()
 
     async def open_embedders(self) -> None:
@@ -85,13 +89,16 @@ class Service:
                 _log.warning("embedder not available", collection=version.record.collection, reason=str(error))
 
     async def _watch(self) -> None:
+        trouble = ""
         while True:
             await asyncio.sleep(self.config.refresh_seconds)
             try:
                 changed = await asyncio.to_thread(self.store.refresh)
-            except Exception:
+                trouble = ""
+            except Exception as error:
                 # Whatever it is, the versions that are open go on serving, and the next look may succeed.
-                _log.exception("can't look for new versions")
+                if trouble != (trouble := str(error)):
+                    _log.exception("can't look for new versions")
                 continue
             if changed:
                 for tell in self._on_change:
@@ -124,8 +131,10 @@ async def run_server(config: Config, announce: Callable[[str], None]) -> None:
     service = Service(config)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    hurry = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # The second signal ends the wait for calls under way.
+        loop.add_signal_handler(number, lambda: (hurry if stopping.is_set() else stopping).set())
     edge = GrpcEdge(service.pipeline, config)
     try:
         # The address first, as opening may take long; calls are taken when there is something to answer from.
@@ -139,7 +148,8 @@ async def run_server(config: Config, announce: Callable[[str], None]) -> None:
         _log.info("stopping", calls=service.pipeline.calls, drain_seconds=config.drain_seconds)
         warming.cancel()
     finally:
-        # The edge first: it tells health checks, takes no new connections and lets calls under way end.
-        await edge.stop(config.drain_seconds)
+        await edge.tell_stopping()
+        await service.drain(hurry)
+        await edge.stop()
         await service.stop()
     _log.info("stopped")

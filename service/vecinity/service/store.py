@@ -78,6 +78,7 @@ class Store:
         self.data_dir = data_dir
         self.verify = verify
         self._catalog = Catalog(data_dir, create=False)
+        self._inode = self._catalog.path.stat().st_ino
         self._catalog_lock = Lock()
         self._seen_changes = -1
         self._current: dict[str, OpenVersion] = {}
@@ -99,6 +100,7 @@ class Store:
     def refresh(self) -> bool:
         """Open what has been published since the last time; returns whether anything changed. Blocks; one at a time."""
         with self._catalog_lock:
+            self._reopen_if_replaced()
             changes = self._catalog.changes()
             if changes == self._seen_changes:
                 return False
@@ -111,6 +113,18 @@ class Store:
         self._published = {(name, record.number) for name, records in versions.items() for record in records}
         self._seen_changes = changes
         return True
+
+    def _reopen_if_replaced(self) -> None:
+        """A data directory may be exchanged for another: then the open database is that of a deleted file."""
+        try:
+            inode = self._catalog.path.stat().st_ino
+        except FileNotFoundError as error:
+            raise StorageError(f"{self._catalog.path} is gone; what is open goes on serving") from error
+        if inode != self._inode:
+            _log.warning("the catalog was replaced: opening the new one", path=str(self._catalog.path))
+            self._catalog.close()
+            self._catalog = Catalog(self.data_dir, create=False)
+            self._inode, self._seen_changes = inode, -1
 
     async def get(self, collection: str, number: int = 0) -> OpenVersion:
         """The version that answers: the current one for 0, else the one pinned.
@@ -158,13 +172,16 @@ class Store:
     def _open_newest(self, name: str, records: list[VersionRecord]) -> None:
         serving = self._current.get(name)
         for record in records:
-            if serving is not None and serving.record.number == record.number:
+            if serving is not None and serving.record.segment == record.segment:
                 return
             try:
                 version = self._open(record)
-            except IndexerError as error:
+            except Exception as error:  # one collection must not take the others with it
                 _log.error("version refused", collection=name, version=record.number, reason=str(error))
-                self._refused.setdefault(name, error)
+                known = (
+                    error if isinstance(error, IndexerError) else StorageError(f"{name!r} can't be opened: {error!r}")
+                )
+                self._refused.setdefault(name, known)
                 continue
             if serving is not None:
                 version.take_embedder(serving)

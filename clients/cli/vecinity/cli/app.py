@@ -72,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.DONE
     except Exception as error:
         code = exit_code_of(error)
+        if isinstance(error, UnicodeEncodeError):  # from an argument, the shell's bytes being what they are
+            _complain("an argument is not UTF-8")
+            return ExitCode.USAGE
         if code is None and isinstance(error, OSError):  # what a command reads or writes beside its data
             _complain(f"{error.filename or 'standard output'}: {error.strerror}")
             return ExitCode.ERROR

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.progress import ProgressBars
@@ -125,6 +126,10 @@ def build(
     _refuse_options_of_others(context, embedder)
     if (source.suffix == ".npy") != (embedder is EmbedderKind.NONE):
         raise CommandError(f"--embedder none and a .npy file go together; {source.name} with {embedder} does not")
+    if not source.is_file():
+        raise CommandError(f"{source} is no file: give the path of one", ExitCode.ERROR)
+    # A build that is told to end cleans up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = IndexSettings(
         metric=Metric(metric),
         family=None if index is IndexFamily.AUTO else Family(index),
@@ -202,4 +207,4 @@ def _print(values: dict[str, object]) -> None:
 
 
 def _names(value: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",")) if value else ()
+    return tuple(name for part in value.split(",") if (name := part.strip())) if value else ()

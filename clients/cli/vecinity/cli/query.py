@@ -222,7 +222,7 @@ def _vectors(path: Path) -> Any:
 
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # NumPy parses the header as Python: a damaged one raises almost anything
         raise CommandError(f"{path} can't be read as a .npy file of one vector, or one in each row") from error
     if vectors.ndim not in (1, 2):
         raise CommandError(f"{path} must hold a vector or a row of them, not shape {vectors.shape}")

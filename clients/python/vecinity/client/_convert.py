@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -56,7 +57,7 @@ def search_request(
         raise InvalidArgumentError("give exactly one of vector, id and text")
     return search_service_pb2.SearchRequest(
         collection=collection,
-        version=_unsigned("version", version or 0),
+        version=_unsigned("version", version or 0, 64),
         query=query(given[0]),
         k=_unsigned("k", k),
         parameters=parameters,
@@ -86,7 +87,7 @@ def batch_search_request(
         batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=_listed("texts", texts or ())))
     return search_service_pb2.BatchSearchRequest(
         collection=collection,
-        version=_unsigned("version", version or 0),
+        version=_unsigned("version", version or 0, 64),
         queries=batch,
         k=_unsigned("k", k),
         parameters=parameters,
@@ -107,7 +108,7 @@ def solve_analogy_request(
 ) -> search_service_pb2.SolveAnalogyRequest:
     return search_service_pb2.SolveAnalogyRequest(
         collection=collection,
-        version=_unsigned("version", version or 0),
+        version=_unsigned("version", version or 0, 64),
         positives=[_term(term) for term in _listed("positive", positive)],
         negatives=[_term(term) for term in _listed("negative", negative)],
         k=_unsigned("k", k),
@@ -122,14 +123,14 @@ def similarity_request(
 ) -> search_service_pb2.ComputeSimilarityRequest:
     return search_service_pb2.ComputeSimilarityRequest(
         collection=collection,
-        version=_unsigned("version", version or 0),
+        version=_unsigned("version", version or 0, 64),
         pairs=[search_service_pb2.QueryPair(left=query(left), right=query(right)) for left, right in pairs],
     )
 
 
 def embed_request(collection: str, texts: Sequence[str], version: int | None) -> embedding_service_pb2.EmbedRequest:
     return embedding_service_pb2.EmbedRequest(
-        collection=collection, version=_unsigned("version", version or 0), texts=_listed("texts", texts)
+        collection=collection, version=_unsigned("version", version or 0, 64), texts=_listed("texts", texts)
     )
 
 
@@ -275,10 +276,14 @@ def _listed(name: str, values: Sequence[R]) -> Sequence[R]:
     return values
 
 
-def _unsigned(name: str, value: int) -> int:
-    if not 0 <= value < 1 << 32:
-        raise InvalidArgumentError(f"{name} is {value}; it must be from 0 to 4294967295")
-    return value
+def _unsigned(name: str, value: int, bits: int = 32) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise InvalidArgumentError(f"{name} is {value!r}; it must be a whole number") from error
+    if not 0 <= number < 1 << bits:
+        raise InvalidArgumentError(f"{name} is {number}; it must be from 0 to {(1 << bits) - 1}")
+    return number
 
 
 SEARCH = Method("/vecinity.v1.SearchService/Search", search_service_pb2.SearchResponse, _search_result)

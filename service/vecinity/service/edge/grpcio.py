@@ -26,6 +26,7 @@ from vecinity.service.pipeline import Pipeline, StatusError
 COLLECTION_HEALTH = "collections/"
 """Prefix of a collection's name in the health service: ``collections/words``."""
 
+_SEND_SECONDS = 0.5
 _DETAILS_KEY = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -86,11 +87,13 @@ class GrpcEdge:
         self._updates.add(task)
         task.add_done_callback(self._updates.discard)
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Tell health checks, take no new calls, give those under way so long, then cancel them."""
-        self._pipeline.draining = True
+    async def tell_stopping(self) -> None:
+        """Tell health checks to send callers elsewhere."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_seconds)
+
+    async def stop(self) -> None:
+        """Let the answers of calls that have ended reach their callers, and end the rest."""
+        await self._server.stop(_SEND_SECONDS)
 
     async def _update_health(self, serving: set[str]) -> None:
         for name in serving - self._serving:

@@ -35,6 +35,8 @@ class InProcessEdge:
         stop: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         self._stop = stop
+        self._closed = False
+        self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vecinity", daemon=True)
         self._thread.start()
@@ -54,20 +56,31 @@ class InProcessEdge:
         Returns:
             The response; a `StatusError` where a server would send an error. Cancel it to cancel the call.
         """
-        if self._loop.is_closed():
-            raise StatusError(to_status(ShuttingDownError("this client has been closed")))
         deadline = None if timeout is None else time.monotonic() + timeout
         call = Call(method, peer="in-process", deadline=deadline)
-        return asyncio.run_coroutine_threadsafe(self._pipeline.serve(call, request), self._loop)
+        with self._lock:
+            if self._closed:
+                raise StatusError(to_status(ShuttingDownError("this client has been closed")))
+            return asyncio.run_coroutine_threadsafe(self._pipeline.serve(call, request), self._loop)
 
     def close(self) -> None:
         """Let calls under way end, then release everything. A second call does nothing."""
-        if self._loop.is_closed():
-            return
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         self._run(self._stop())
+        self._run(_cancel_others())  # calls that outlasted the drain
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
