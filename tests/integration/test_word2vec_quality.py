@@ -10,12 +10,12 @@ import pytest
 from vecinity.indexer.evaluation import analogy_accuracy, word_pair_correlation
 from vecinity.indexer.word2vec import Word2VecSettings, tokenize, train
 
-DATA = Path(os.environ.get("VECINITY_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("TEST_DATA_DIR", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (DATA / "words.txt.gz").exists(), reason=f"no {DATA / 'words.txt.gz'}: set VECINITY_TEST_DATA to its folder"
+        not (DATA / "words.txt.gz").exists(), reason=f"no {DATA / 'words.txt.gz'}: set TEST_DATA_DIR to its folder"
     ),
 ]
 
