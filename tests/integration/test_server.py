@@ -174,14 +174,14 @@ def test_nothing_but_damaged_versions(tmp_path: Path) -> None:
 def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
-    queries = clustered(4_000, dimension=256, seed=5)
+    queries = clustered(10_000, dimension=256, seed=5)
     with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
         with ThreadPoolExecutor(1) as pool:
             call = pool.submit(client.batch_search, "mine", vectors=queries, k=10)
             time.sleep(0.4)
             assert not call.done(), "the machine is too fast for this test: ask for more"
             server.process.send_signal(signal.SIGTERM)
-            assert len(call.result(60)) == 4_000
+            assert len(call.result(60)) == 10_000
         assert server.process.wait(30) == 0
         with pytest.raises(VecinityError):
             client.search("mine", id="0", timeout=1)
