@@ -357,7 +357,7 @@ class Index:
         except RuntimeError as error:
             raise CorruptError(path, f"FAISS can't read it ({_reason(error)})") from error
         if spec.family is Family.IVF_FLAT:
-            # FAISS would start 32 threads in every search to read lists ahead: 7 to 16 times slower than not.
+            # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
             faiss.downcast_InvertedLists(index.invlists).prefetch_nthread = 0
         if index.ntotal != len(vectors):
             raise CorruptError(path, f"holds {index.ntotal} rows where the segment has {len(vectors)}")

@@ -9,7 +9,6 @@ point, leaves nothing behind that a reader could see: the version appears with t
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from vecinity.indexer import ann
 from vecinity.indexer.ann import Family, Index, IndexSpec, Rows
 from vecinity.indexer.calibration import Calibration, calibrate, hold_out, rows_without
 from vecinity.indexer.catalog import Catalog, EmbedderRecord, VersionRecord, check_name
+from vecinity.indexer.cpus import available_cpus
 from vecinity.indexer.dataset import Item, Source, read_ids, read_items, read_texts, read_vectors
 from vecinity.indexer.embedding import Embedder
 from vecinity.indexer.errors import GateError, InputError, SettingError, StorageError, VectorError
@@ -205,7 +205,7 @@ class Build:
         rows, settings = len(vectors), self.settings
         if spec.family is Family.FLAT:  # nothing to train, to add to or to measure: it is exact
             return Index(spec, settings.metric, vectors, None), Calibration()
-        threads = len(os.sched_getaffinity(0))
+        threads = available_cpus()
         ann.set_threads(threads)
         self.progress("train index", 0, 1, "indexes", spec.description)
         rng = np.random.default_rng(_SEED)

@@ -9,7 +9,6 @@ asked whether anybody still waits for the answer.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from vecinity.indexer import ann
 from vecinity.indexer.ann import Rows
 from vecinity.indexer.catalog import VersionRecord
+from vecinity.indexer.cpus import available_cpus
 from vecinity.indexer.errors import ItemNotFoundError, NoEmbedderError, VectorError
 from vecinity.indexer.metric import Vectors, pair_scores, prepare
 from vecinity.service.analogy import three_cos_add
@@ -129,7 +129,7 @@ class Engine:
         self.store = store
         self.answer_bytes_max = answer_bytes_max
         self.default_recall = default_recall
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or available_cpus()
         # One OpenMP thread in each: the pool is the parallelism, two levels of it would fight over the cores.
         self._searchers = ThreadPoolExecutor(self.threads, "search", initializer=ann.set_threads, initargs=(1,))
         # A thread of their own: texts take milliseconds to embed, and vectors must not wait for them.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from vecinity.indexer.cpus import available_cpus
 from vecinity.indexer.errors import SettingError
 
 Architecture = Literal["skip-gram", "cbow"]
@@ -25,11 +25,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_vocabulary": (2, 2**31 - 1),
 }
 _FRACTIONAL = frozenset({"sample", "learning_rate", "min_learning_rate"})
-
-
-def available_cpus() -> int:
-    """Processors that this process may use, which a container can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
