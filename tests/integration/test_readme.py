@@ -42,9 +42,14 @@ def test_the_examples_run_as_they_stand(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "queen" in done.stdout
-    (python,) = blocks("python")
+    training, asking = blocks("python")
     done = subprocess.run(
-        [sys.executable, "-c", python], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", training + asking],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -67,7 +72,18 @@ def test_the_grpcurl_example_fits_the_protos() -> None:
 def test_every_command_is_documented_and_every_documented_one_exists(vecinity: RunCommand) -> None:
     shown = vecinity("--help").stdout
     commands = {*re.findall(r"^  ([a-z]+)  ", shown.split("Commands:")[1], flags=re.M)}
-    assert commands == {"build", "serve", "search", "analogy", "similarity", "collections", "demo"}
+    assert commands == {
+        "build",
+        "train",
+        "convert",
+        "evaluate",
+        "serve",
+        "search",
+        "analogy",
+        "similarity",
+        "collections",
+        "demo",
+    }
     assert {*re.findall(r"^vecinity ([a-z]+)", README, flags=re.M)} == commands
     for line in re.findall(r"^vecinity .*$", README, flags=re.M):
         words = shlex.split(line, comments=True)

@@ -12,7 +12,7 @@ import fcntl
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -128,6 +128,10 @@ class Build:
         """Train word2vec on a source; the items are the words of its vocabulary, most frequent first."""
         with self._workspace() as workspace:
             model = train(lambda: read_texts(source), settings, workdir=workspace, progress=self.progress)
+        return self.from_model(replace(model, outputs=None))  # Only a training that goes on needs those.
+
+    def from_model(self, model: Word2VecModel) -> BuildReport:
+        """Index the words of a trained model, or of one that was imported (`vecinity.indexer.formats`)."""
         try:
             with self.catalog.using_models():
                 model.save(self.catalog.model_folder(model.fingerprint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ from vecinity.indexer.errors import StorageError
 _ADVICE = {
     errno.ENOSPC: "the disk is full: make room and run it again",
     errno.EDQUOT: "the disk quota is used up: make room and run it again",
-    errno.EROFS: "the file system is read-only: choose another --data-dir",
-    errno.EACCES: "permission denied: choose another --data-dir or change its owner",
-    errno.EPERM: "permission denied: choose another --data-dir or change its owner",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "permission denied: choose another folder or change its owner",
+    errno.EPERM: "permission denied: choose another folder or change its owner",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENOENT: "a folder above it does not exist: make it",
+    errno.EBUSY: "it is a mount point or in use: choose a folder inside it",
     errno.EEXIST: "a file stands where a folder is needed",
 }
 
@@ -32,9 +35,16 @@ def writing(what: Path) -> Iterator[None]:
         yield
     except OSError as error:
         # NumPy reports a short write without an errno.
-        advice = _ADVICE.get(error.errno or errno.ENOSPC, os.strerror(error.errno or 0))
-        where = error.filename or what
-        raise StorageError(f"can't write {where}: {advice}; nothing was published") from error
+        advice = _ADVICE.get(error.errno or errno.ENOSPC, error.strerror)
+        # The path that was refused may be a temporary one, which says nothing to a reader.
+        raise StorageError(f"can't write {what}: {advice}; what was there before is as it was") from error
+
+
+def os_error_of(error: Exception) -> OSError:
+    """What the operating system said, from the error of a library in Rust, which tells it as ``(os error 28)``."""
+    text = " ".join(str(error).split())
+    found = re.search(r"\(os error (\d+)\)", text)
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else OSError(errno.EIO, text)
 
 
 def fsync(path: Path) -> None:

@@ -1,46 +1,8 @@
-import time
-
 import numpy as np
 import pytest
 
 from vecinity.indexer.errors import InputError, SettingError
-from vecinity.indexer.word2vec import tokenize
-from vecinity.indexer.word2vec.vocabulary import TOKEN_CHARACTERS_MAX, Vocabulary, WordNumbers
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("The QUICK, brown fox.", ["the", "quick", "brown", "fox"]),
-        ("don't rock-'n'-roll 'quoted' well-known-", ["don't", "rock", "n", "roll", "quoted", "well-known"]),
-        ("don’t", ["don't"]),
-        ("snake_case 3.14 1990's", ["snake", "case", "3", "14", "1990's"]),
-        ("Čeština Ärger ΑΘΗΝΑ москва 東京", ["čeština", "ärger", "αθηνα", "москва", "東京"]),
-        ("cafe\u0301 हिन्दी", ["cafe\u0301", "हिन्दी"]),
-        ("-- ' ... \t\n \u2014", []),
-        ("", []),
-    ],
-)
-def test_tokenize(text: str, words: list[str]) -> None:
-    assert tokenize(text) == words
-
-
-def test_tokenize_changes_nothing_in_prepared_text() -> None:
-    text = "a don't well-known 42nd x"
-    assert tokenize(text) == text.split()
-
-
-def test_tokenize_takes_linear_time_on_one_giant_token() -> None:
-    start = time.perf_counter()
-    assert tokenize("a-" * 500_000)[0].count("-") == 499_999
-    assert time.perf_counter() - start < 2
-
-
-def test_words_are_numbered_in_order_of_first_sight() -> None:
-    numbers = WordNumbers()
-    giant = "x" * (TOKEN_CHARACTERS_MAX + 1)
-    assert [numbers[word] for word in ["b", "a", giant, "b", "c"]] == [2, 3, WordNumbers.DROPPED, 2, 4]
-    assert list(numbers) == ["b", "a", "c"]
+from vecinity.indexer.word2vec.vocabulary import Vocabulary
 
 
 def test_most_frequent_first_and_ties_by_word() -> None:
@@ -69,3 +31,25 @@ def test_one_word() -> None:
 def test_min_count_above_every_count_names_the_highest() -> None:
     with pytest.raises(SettingError, match=r"min_count 5 leaves 0 of 3 .*'cat', occurs 4 times.*--min-count to 3"):
         Vocabulary.choose(["dog", "cat", "cow"], np.array([3, 4, 1]), min_count=5)
+
+
+def test_extended_adds_counts_and_new_words() -> None:
+    base = Vocabulary(["cat", "dog", "emu"], np.array([9, 5, 5]))
+    words = ["bee", "dog", "ant", "fox", "cat"]
+    extended = base.extended(words, np.array([3, 1, 3, 2, 20]), min_count=3)
+    assert extended.words == ["cat", "dog", "emu", "ant", "bee"]
+    assert extended.counts.tolist() == [29, 6, 5, 3, 3]
+    assert extended.counts.dtype == np.int64
+    assert base.counts.tolist() == [9, 5, 5]
+
+
+@pytest.mark.parametrize(("room", "words"), [(2, ["a", "b"]), (3, ["d", "a", "b"]), (9, ["d", "a", "b", "c"])])
+def test_max_vocabulary_never_drops_words_of_the_base(room: int, words: list[str]) -> None:
+    base = Vocabulary(["b", "a"], np.array([1, 1]))
+    extended = base.extended(["c", "d"], np.array([1, 2]), min_count=1, max_vocabulary=room)
+    assert extended.words == words
+
+
+def test_extended_by_nothing() -> None:
+    with pytest.raises(InputError, match="no words"):
+        Vocabulary(["a", "b"], np.array([1, 1])).extended([], np.array([], dtype=np.int64), min_count=1)

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli import build, query, serve
+from vecinity.cli import build, convert, query, serve, train
 from vecinity.cli.demo import command as demo
+from vecinity.cli.evaluate import command as evaluate
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
 
 NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
@@ -27,6 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("build")(build.build)
+app.command("train")(train.train)
+app.command("convert")(convert.convert)
+app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
 app.command("search")(query.search)
 app.command("analogy")(query.analogy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,12 @@ from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.progress import ProgressBars
+from vecinity.cli.word2vec_options import OPTIONS, settings_of, takes_word2vec_options
 
 if TYPE_CHECKING:
     from vecinity.indexer.build import BuildReport
+    from vecinity.indexer.corpus import EncodingErrors
+    from vecinity.indexer.word2vec import Word2VecModel
 
 
 class EmbedderKind(StrEnum):
@@ -38,11 +41,6 @@ class MetricName(StrEnum):
     EUCLIDEAN = "euclidean"
 
 
-class Architecture(StrEnum):
-    SKIP_GRAM = "skip-gram"
-    CBOW = "cbow"
-
-
 class EncodingErrorPolicy(StrEnum):
     STRICT = "strict"
     REPLACE = "replace"
@@ -53,22 +51,19 @@ _OPTIONS_OF: dict[str, tuple[EmbedderKind, ...]] = {
     **dict.fromkeys(("text_column", "columns", "encoding_errors"), _TEXTS),
     **dict.fromkeys(("id_column", "model", "allow_download"), (EmbedderKind.MINILM,)),
     "ids": (EmbedderKind.NONE,),
-    **dict.fromkeys(
-        (
-            *("architecture", "dimension", "window", "negative", "sample", "min_count", "epochs", "learning_rate"),
-            *("threads", "seed"),
-        ),
-        (EmbedderKind.WORD2VEC,),
-    ),
+    **dict.fromkeys(("pretrained", *(option.name for option in OPTIONS)), (EmbedderKind.WORD2VEC,)),
 }
 
 
+@takes_word2vec_options
 def build(
     context: typer.Context,
     collection: Annotated[str, typer.Argument(help="Name of a new or existing collection.")],
     source: Annotated[
         Path,
-        typer.Argument(help=".txt, .csv, .tsv, .jsonl (each also .gz), .parquet, or .npy with --embedder none."),
+        typer.Argument(
+            help=".txt, .csv, .tsv, .jsonl (each also .gz), .parquet; .npy with --embedder none; vectors, --pretrained."
+        ),
     ],
     embedder: Annotated[EmbedderKind, typer.Option(help="What makes the vectors; none reads them from a .npy file.")],
     data_dir: Annotated[Path, typer.Option(help="Where collections are kept.")] = Path("data"),
@@ -91,25 +86,22 @@ def build(
     nlist: Annotated[
         int, typer.Option(help="Lists of an IVF index.  [default: by size]", min=0, show_default=False)
     ] = 0,
-    m: Annotated[int, typer.Option(help="Links of an HNSW item.  [default: 16]", min=0)] = 0,
-    ef_construction: Annotated[int, typer.Option(help="Effort of building HNSW.  [default: 100]", min=0)] = 0,
+    m: Annotated[int, typer.Option(help="Links of an HNSW item.  [default: 16]", min=0, show_default=False)] = 0,
+    ef_construction: Annotated[
+        int, typer.Option(help="Effort of building HNSW.  [default: 100]", min=0, show_default=False)
+    ] = 0,
     target_recall: Annotated[float, typer.Option(help="Refuse to publish an index that can't reach it.")] = 0.95,
     keep_versions: Annotated[int, typer.Option(help="Versions to keep, the new one included.", min=1)] = 2,
     model: Annotated[str, typer.Option(help="minilm: folder of the model.  [default: the installed weights]")] = "",
     allow_download: Annotated[bool, typer.Option(help="minilm: let --model be fetched by its name.")] = False,
-    architecture: Annotated[Architecture, typer.Option(help="word2vec: what predicts what.")] = Architecture.SKIP_GRAM,
-    dimension: Annotated[int, typer.Option(help="word2vec: numbers in a vector.")] = 100,
-    window: Annotated[int, typer.Option(help="word2vec: words to each side.")] = 5,
-    negative: Annotated[int, typer.Option(help="word2vec: noise words for each pair.")] = 5,
-    sample: Annotated[float, typer.Option(help="word2vec: words above this frequency are thinned out.")] = 1e-4,
-    min_count: Annotated[int, typer.Option(help="word2vec: rarer words are left out.")] = 5,
-    epochs: Annotated[int, typer.Option(help="word2vec: passes over the corpus.")] = 5,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="word2vec: at the start.  [default: 0.025, with cbow 0.05]")
-    ] = None,
-    threads: Annotated[int, typer.Option(help="word2vec: training threads; 0 is one for each CPU.", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="word2vec: one thread and one seed give one result.")] = 1,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            help="word2vec: SOURCE is not text but a trained model's folder, or a file that 'vecinity convert' reads."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    **word2vec: Any,
 ) -> None:
     """Make a collection, or a new version of one, and publish it.
 
@@ -123,10 +115,12 @@ def build(
     from vecinity.indexer.dataset import Source, read_items
     from vecinity.indexer.metric import Metric
 
-    _refuse_options_of_others(context, embedder)
+    _refuse_options_of_others(context, embedder, pretrained)
     if (source.suffix == ".npy") != (embedder is EmbedderKind.NONE):
         raise CommandError(f"--embedder none and a .npy file go together; {source.name} with {embedder} does not")
-    if not source.is_file():
+    if source.is_dir() and not pretrained:
+        raise CommandError(f"{source} is a folder: give a file, or --pretrained if it holds a trained model")
+    if not source.is_file() and not source.is_dir():
         raise CommandError(f"{source} is no file: give the path of one", ExitCode.ERROR)
     # A build that is told to end cleans up as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -139,10 +133,12 @@ def build(
         target_recall=target_recall,
         keep_versions=keep_versions,
     )
-    texts = Source(source, _names(text_column), _names(id_column), _names(columns), encoding_errors.value)
+    texts = Source(source, names(text_column), names(id_column), names(columns), encoding_errors.value)
     with ProgressBars() as progress, Build(data_dir, collection, settings, progress) as pipeline:
         if embedder is EmbedderKind.NONE:
             report = pipeline.from_vectors(source, ids)
+        elif pretrained:
+            report = pipeline.from_model(read_model(source, encoding_errors.value))
         elif embedder is EmbedderKind.MINILM:
             from vecinity.indexer.embedding.minilm import MiniLmEmbedder
 
@@ -153,36 +149,49 @@ def build(
             progress("load MiniLM", 1, 1, "models", minilm.dtype)
             report = pipeline.from_texts(texts, minilm, EmbedderRecord(minilm.kind, minilm.fingerprint, folder))
         else:
-            from vecinity.indexer.word2vec import Word2VecSettings
-
-            chosen = {"threads": threads} if threads else {}
-            if learning_rate is None:  # the defaults of the original word2vec
-                learning_rate = 0.05 if architecture is Architecture.CBOW else 0.025
-            report = pipeline.from_word2vec(
-                texts,
-                Word2VecSettings(
-                    architecture=architecture.value,
-                    dimension=dimension,
-                    window=window,
-                    negative=negative,
-                    sample=sample,
-                    min_count=min_count,
-                    epochs=epochs,
-                    learning_rate=learning_rate,
-                    seed=seed,
-                    **chosen,
-                ),
-            )
+            refuse_vectors(source, "--pretrained")
+            report = pipeline.from_word2vec(texts, settings_of(word2vec))
     (print_json if as_json else _print)(summary(report))
 
 
-def _refuse_options_of_others(context: typer.Context, embedder: EmbedderKind) -> None:
+def _refuse_options_of_others(context: typer.Context, embedder: EmbedderKind, pretrained: bool) -> None:
     """An option that has no effect was meant for something: say so instead of going on without it."""
     for name, kinds in _OPTIONS_OF.items():
         source = context.get_parameter_source(name)
-        if embedder not in kinds and source is not None and source.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        option = "--" + name.replace("_", "-")
+        if embedder not in kinds:
             raise CommandError(f"{option} goes with --embedder {' or '.join(kinds)}, not with {embedder}")
+        if pretrained and name not in ("pretrained", "encoding_errors"):
+            raise CommandError(f"{option} is for training, and --pretrained says that SOURCE is trained already")
+
+
+def refuse_vectors(source: Path, option: str) -> None:
+    """Training on the digits of vectors would end without an error, in nonsense.
+
+    Raises:
+        CommandError: A file holds word vectors; `option` is how to give them.
+    """
+    from vecinity.indexer.formats import holds_vectors
+
+    if holds_vectors(source):
+        raise CommandError(f"{source} holds word vectors, not text: give them with {option}")
+
+
+def read_model(source: Path, encoding_errors: EncodingErrors, *, outputs: bool = False) -> Word2VecModel:
+    """The model in a folder, or of the word vectors in a file.
+
+    Args:
+        outputs: Also what only a training that goes on needs.
+    """
+    from vecinity.indexer.formats import read_word_vectors
+    from vecinity.indexer.word2vec import Word2VecModel
+
+    if source.is_dir():
+        return Word2VecModel.load(source, outputs=outputs)
+    vectors = read_word_vectors(source, encoding_errors=encoding_errors)
+    return Word2VecModel(vectors.words, vectors.vectors, vectors.counts)
 
 
 def summary(report: BuildReport) -> dict[str, object]:
@@ -206,5 +215,6 @@ def _print(values: dict[str, object]) -> None:
     print_table(("published", ""), [row for row in rows if row[1] != "None"])
 
 
-def _names(value: str | None) -> tuple[str, ...]:
+def names(value: str | None) -> tuple[str, ...]:
+    """What an option says with commas between."""
     return tuple(name for part in value.split(",") if (name := part.strip())) if value else ()

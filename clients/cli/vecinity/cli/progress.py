@@ -19,6 +19,7 @@ class ProgressBars:
     def __init__(self) -> None:
         self._progress: Any = None
         self._tasks: dict[str, Any] = {}
+        self._began: dict[str, int] = {}
 
     def __enter__(self) -> ProgressBars:
         if sys.stderr.isatty():
@@ -53,8 +54,9 @@ class ProgressBars:
         if stage not in self._tasks:
             self._finish_stages()
             self._tasks[stage] = self._progress.add_task(stage, total=total, count="", rate="", note="")
+            self._began[stage] = done  # Not 0 where work goes on that was interrupted.
         task = next(task for task in self._progress.tasks if task.id == self._tasks[stage])
-        speed = done / task.elapsed if task.elapsed and task.elapsed > 0.5 else 0
+        speed = (done - self._began[stage]) / task.elapsed if task.elapsed and task.elapsed > 0.5 else 0
         self._progress.update(
             task.id,
             completed=done,

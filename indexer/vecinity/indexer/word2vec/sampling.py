@@ -14,10 +14,11 @@ def keep_probabilities(counts: npt.NDArray[np.int64], sample: float) -> npt.NDAr
 
     With f the word's share of the corpus and t = `sample`: min(1, (√(f/t) + 1) · t/f). This is what
     word2vec.c computes, a little kinder than equation (5) of 2013b, √(t/f): a word with f = t is kept
-    always. `sample` 0 keeps everything.
+    always. `sample` 0 keeps everything. A count of 0, of a word that only an earlier corpus had, is taken for 1.
     """
     if sample == 0:
         return np.ones(len(counts))
+    counts = np.maximum(counts, 1)
     excess = counts / (sample * counts.sum())  # f/t
     probabilities: npt.NDArray[np.float64] = np.minimum(1.0, (np.sqrt(excess) + 1) / excess)
     return probabilities
@@ -32,8 +33,11 @@ def as_thresholds(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.uint
 
 
 def noise_probabilities(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The chance of each word to be drawn as noise: count^¾, normalised, float64 (n,) (2013b, section 2.2)."""
-    weights = counts.astype(np.float64) ** NOISE_POWER
+    """The chance of each word to be drawn as noise: count^¾, normalised, float64 (n,) (2013b, section 2.2).
+
+    A count of 0 is taken for 1.
+    """
+    weights = np.maximum(counts, 1).astype(np.float64) ** NOISE_POWER
     probabilities: npt.NDArray[np.float64] = weights / weights.sum()
     return probabilities
 

@@ -1,8 +1,7 @@
-"""From text to words, and the words that are frequent enough to get a vector."""
+"""The words that are frequent enough to get a vector."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,51 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from vecinity.indexer.errors import InputError, SettingError
+from vecinity.indexer.word2vec.tokens import TOKEN_CHARACTERS_MAX, tokenize
 
-TOKEN_CHARACTERS_MAX = 1000  # Longer is base64, DNA or a broken file, never a word.
+__all__ = ["TOKEN_CHARACTERS_MAX", "Vocabulary", "tokenize"]
 
-# Python's \w has no combining marks, without which Devanagari, Thai or a decomposed "é" would fall apart: the
-# ranges are those of the scripts that write words with marks, less their punctuation.
-_MARKS = (
-    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
-    "\u0900-\u0963\u0966-\u096f\u0971-\u0df3\u0e31-\u0e4e\u0eb1-\u0ece\u0f71-\u0f84\u102b-\u103e\u17b4-\u17d3"
-)
-_WORD = re.compile(rf"[\w{_MARKS}]+(?:['\-][\w{_MARKS}]+)*")
-
-
-def tokenize(text: str) -> list[str]:
-    """The words of a text, lower case, in order.
-
-    A word is letters and digits of any script, with single apostrophes or hyphens inside it; every other
-    character separates. The typographic apostrophe counts as the plain one.
-
-    >>> tokenize("Rock-'n'-roll: DON’T stop_it -- the 1990's café!")
-    ['rock', 'n', 'roll', "don't", 'stop', 'it', 'the', "1990's", 'café']
-    """
-    return _WORD.findall(text.lower().replace("’", "'").replace("_", " "))
-
-
-class WordNumbers(dict[str, int]):
-    """Numbers words in order of first sight: `numbers[word]` gives a new word the next number.
-
-    The first two numbers are not words: `END` closes a sentence, `DROPPED` stands for every token longer
-    than `TOKEN_CHARACTERS_MAX`, so that the memory taken depends on words and not on rubbish.
-    """
-
-    END = 0
-    DROPPED = 1
-    FIRST_WORD = 2
-
-    def __missing__(self, word: str) -> int:
-        if len(word) > TOKEN_CHARACTERS_MAX:
-            return self.DROPPED
-        number = self[word] = len(self) + self.FIRST_WORD
-        return number
+_Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The words that get a vector, most frequent first, equal counts in alphabetical order.
+
+    One that extends another begins with the words of that one, in their order.
 
     Args:
         words: n words, none twice.
@@ -63,7 +29,7 @@ class Vocabulary:
     """
 
     words: list[str]
-    counts: npt.NDArray[np.int64]
+    counts: _Counts
 
     def __len__(self) -> int:
         return len(self.words)
@@ -77,7 +43,7 @@ class Vocabulary:
     def choose(
         cls,
         words: Sequence[str],
-        counts: npt.NDArray[np.int64],
+        counts: _Counts,
         *,
         min_count: int,
         max_vocabulary: int | None = None,
@@ -92,12 +58,10 @@ class Vocabulary:
             InputError: There are no words, or only one.
             SettingError: `min_count` leaves fewer than two.
         """
-        if not words:
-            raise InputError("the corpus has no words: check that the files are not empty and are text")
+        _check_any(words)
         if len(words) == 1:
             raise InputError(f"the corpus has one word only, {words[0]!r}: word2vec needs words beside others")
-        kept = np.flatnonzero(counts >= min_count).tolist()
-        kept.sort(key=lambda i: (-counts[i], words[i]))
+        kept = _most_frequent(words, counts, min_count)
         if len(kept) < 2:
             by_count = np.sort(counts)
             top = int(np.argmax(counts))
@@ -108,3 +72,45 @@ class Vocabulary:
             )
         kept = kept[:max_vocabulary]
         return cls([words[i] for i in kept], counts[kept])
+
+    def extended(
+        self,
+        words: Sequence[str],
+        counts: _Counts,
+        *,
+        min_count: int,
+        max_vocabulary: int | None = None,
+    ) -> Vocabulary:
+        """This vocabulary after another corpus: its words stay, whatever their counts there, and words that are new
+        and seen at least `min_count` times are added; most frequent first again, so rows change.
+
+        Args:
+            words: Distinct words of the other corpus in any order.
+            counts: int64 (len(words),), aligned with `words`; added to those of this vocabulary.
+            max_vocabulary: Words in all, new ones only where these leave room.
+
+        Raises:
+            InputError: There are no words.
+        """
+        _check_any(words)
+        rows = np.array([self.index.get(word, -1) for word in words], dtype=np.int64)
+        old_counts = self.counts.copy()
+        old_counts[rows[rows >= 0]] += counts[rows >= 0]
+        room = None if max_vocabulary is None else max(0, max_vocabulary - len(self))
+        kept = _most_frequent(words, np.where(rows < 0, counts, 0), min_count)[:room]
+        together = self.words + [words[i] for i in kept]
+        sums = np.concatenate([old_counts, counts[kept]])
+        order = _most_frequent(together, sums, 0)
+        return Vocabulary([together[i] for i in order], sums[order])
+
+
+def _check_any(words: Sequence[str]) -> None:
+    if not words:
+        raise InputError("the corpus has no words: check that the files are not empty and are text")
+
+
+def _most_frequent(words: Sequence[str], counts: _Counts, min_count: int) -> list[int]:
+    """Positions of the words seen at least `min_count` times, most frequent first, ties by word."""
+    kept: list[int] = np.flatnonzero(counts >= min_count).tolist()
+    kept.sort(key=lambda i: (-counts[i], words[i]))
+    return kept

@@ -1,0 +1,1 @@
+"""What `vecinity evaluate` measures of word vectors, and how it shows it."""
