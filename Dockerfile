@@ -12,9 +12,13 @@ COPY protos protos
 COPY indexer indexer
 COPY service service
 COPY clients clients
-RUN pip install --no-cache-dir --constraint constraints.txt '.[server,minilm]'
+RUN pip install --no-cache-dir --constraint constraints.txt '.[server,minilm,fast]'
 
 FROM python:3.11-slim-bookworm
+# HTTP/2 for the faster of the two edges.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends 'libnghttp2-14=1.52.*' \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/vecinity /opt/vecinity
 # The compiled kernels of word2vec are code, so they don't lie in the data volume.
 ENV PATH=/opt/vecinity/bin:$PATH \

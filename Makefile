@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall clean
+.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall bench-sweep bench-scale bench-serving bench-minilm clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -68,5 +68,30 @@ bench-word2vec-tricks: $(READY) ## What each trick of its trainer brings, on ../
 bench-recall: $(READY) ## Recall and speed of the glosses through gRPC, on ../shared/data
 	$(BIN)/python tests/benchmarks/bench_recall.py
 
+bench-sweep: $(READY) ## Every index on 125,259 sentences, and what auto takes; half an hour
+	$(BIN)/python tests/benchmarks/bench_sweep.py --cache bench-cache --out bench-cache/sweep.jsonl --plot docs/index-sweep.svg
+
+bench-scale: $(READY) ## Indexes of 10,000 to a million rows
+	$(BIN)/python tests/benchmarks/bench_scale.py --cache bench-cache --plot docs/index-scale.svg
+
+bench-index: $(READY) ## auto against every index, the promise of recall, filters, analogies, cost by size; an hour
+	$(BIN)/python tests/benchmarks/bench_index.py
+
+build/load: tests/benchmarks/load/load.cc
+	@mkdir -p build
+	$(CXX) -O2 -Wall -o $@ $< -lnghttp2 || { echo "needs a C++ compiler and libnghttp2-dev"; exit 1; }
+
+PEERS := .venv-peers
+$(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench-serving: $(READY) build/load $(PEERS)/.ready ## Searches a second over the network, beside peers; half an hour
+	$(BIN)/python tests/benchmarks/bench_serving.py --cache bench-cache --peers $(PEERS)/bin/python --plot docs/serving.svg
+
+bench-minilm: $(READY) ## Short texts by MiniLM beside sentence-transformers and FAISS, on ../shared/data; some minutes
+	$(BIN)/python tests/benchmarks/bench_minilm.py --cache bench-cache
+
 clean: ## Remove what was made here
-	rm -rf $(VENV) demo-data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) demo-data build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

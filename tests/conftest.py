@@ -7,17 +7,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tagged import SCHEMA, items, write_json_lines
 
 from vecinity.cli.demo.corpus import write_corpus
 from vecinity.client import Client
 from vecinity.indexer.ann import Family
-from vecinity.indexer.build import Build, IndexSettings
+from vecinity.indexer.attributes import parse_attributes
+from vecinity.indexer.build import Build
 from vecinity.indexer.dataset import Source
+from vecinity.indexer.indexing import IndexSettings
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.word2vec import Word2VecSettings
 
@@ -47,32 +50,52 @@ def clustered(rows: int = ROWS, dimension: int = DIMENSION, seed: int = 3) -> Ve
 
 
 def publish_vectors(
-    data_dir: Path, name: str, vectors: Vectors, folder: Path, *, ids: list[str] | None = None, **settings: object
+    data_dir: Path,
+    name: str,
+    vectors: Vectors,
+    folder: Path,
+    *,
+    ids: list[str] | None = None,
+    attributes: Path | None = None,
+    **settings: object,
 ) -> None:
-    """Publish a version of a collection of vectors."""
+    """Publish a version of a collection of vectors; `attributes` is a file of records with the schema of `tagged`."""
     np.save(folder / "vectors.npy", vectors)
     ids_path = None
     if ids is not None:
         ids_path = folder / "ids.txt"
         ids_path.write_text("".join(f"{item_id}\n" for item_id in ids))
     with Build(data_dir, name, IndexSettings(**settings)) as build:  # type: ignore[arg-type]
-        build.from_vectors(folder / "vectors.npy", ids_path)
+        records = None if attributes is None else Source(attributes, attributes=parse_attributes(SCHEMA))
+        build.from_vectors(folder / "vectors.npy", ids_path, records)
+
+
+SERVED_FAMILIES = (Family.FLAT, Family.IVF_FLAT, Family.HNSW, Family.IVF_PQ)
+"""What a service answers with; tests/unit/test_ann*.py are about every family."""
 
 
 @pytest.fixture(scope="session")
 def collections_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with a collection for each metric and family (``cosine-hnsw``), and ``words`` by word2vec."""
+    """A data directory with a collection for each metric and family (``cosine-hnsw``), and two by word2vec:
+    ``words`` and ``subwords``."""
     folder = tmp_path_factory.mktemp("source")
     data_dir = tmp_path_factory.mktemp("collections")
     vectors = clustered()
     ids = [f"item-{row}" for row in range(len(vectors))]
     for metric in Metric:
-        for family in Family:
+        for family in SERVED_FAMILIES:
             publish_vectors(data_dir, f"{metric}-{family}", vectors, folder, ids=ids, metric=metric, family=family)
+    records = write_json_lines(folder / "attributes.jsonl", items(len(vectors)))
+    for family in SERVED_FAMILIES:
+        publish_vectors(data_dir, f"tagged-{family}", vectors, folder, ids=ids, family=family, attributes=records)
     corpus = folder / "corpus.txt.gz"
     write_corpus(corpus, lines=40_000)
     with Build(data_dir, "words") as build:
         build.from_word2vec(Source(corpus), Word2VecSettings(dimension=50, epochs=3))
+    few = folder / "few.txt.gz"
+    write_corpus(few, lines=5_000)
+    with Build(data_dir, "subwords") as build:
+        build.from_word2vec(Source(few), Word2VecSettings(dimension=20, epochs=1, subword_buckets=2_000))
     return data_dir
 
 
@@ -103,7 +126,7 @@ def running_server(data_dir: Path, log: Path, *arguments: str, **environment: st
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            env={**os.environ, **environment},
+            env={"VECINITY_WORKERS": "1", **os.environ, **environment},
         )
     assert process.stdout is not None
     try:
@@ -117,20 +140,43 @@ def running_server(data_dir: Path, log: Path, *arguments: str, **environment: st
         process.stdout.close()
 
 
+EDGES = ("grpcio", "nghttp2")
+
+
+@pytest.fixture(scope="session", params=EDGES)
+def edge(request: pytest.FixtureRequest) -> str:
+    """Every edge that carries gRPC."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def server(collections_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("server") / "log"
-    with running_server(collections_dir, log, "--reflection") as server:
-        yield server
+def servers(collections_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    """A server for each edge, started when first asked for."""
+    running: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def over(edge: str) -> Server:
+            if edge not in running:
+                log = tmp_path_factory.mktemp("server") / "log"
+                server = running_server(collections_dir, log, "--reflection", "--edge", edge)
+                running[edge] = stack.enter_context(server)
+            return running[edge]
+
+        yield over
 
 
-@pytest.fixture(scope="session", params=["in-process", "grpc"])
+@pytest.fixture(scope="session")
+def server(servers: Callable[[str], Server], edge: str) -> Server:
+    return servers(edge)
+
+
+@pytest.fixture(scope="session", params=["in-process", *EDGES])
 def client(request: pytest.FixtureRequest, collections_dir: Path) -> Iterator[Client]:
-    """The same client over both edges."""
-    if request.param == "grpc":
-        made = Client(request.getfixturevalue("server").target)
-    else:
+    """The same client over all edges."""
+    if request.param == "in-process":
         made = Client.in_process(collections_dir)
+    else:
+        made = Client(request.getfixturevalue("servers")(request.param).target)
     with made:
         yield made
 
@@ -149,7 +195,7 @@ def vecinity(tmp_path: Path) -> RunCommand:
             capture_output=True,
             text=True,
             check=check,
-            env={**os.environ, **environment},
+            env={"VECINITY_WORKERS": "1", **os.environ, **environment},
         )
 
     return run

@@ -50,3 +50,28 @@ class Oracle:
     def similarity(self, left: str | np.ndarray, right: str | np.ndarray) -> float:
         a, b = self.vector(left), self.vector(right)
         return float(-((a - b) ** 2).sum() if self.metric == "euclidean" else a @ b)
+
+    def above(self, query: str | np.ndarray, min_score: float, without: set[str] = frozenset()) -> set[str]:  # type: ignore[assignment]
+        scores = self.scores(self.vector(query))
+        return {self.ids[row] for row in np.flatnonzero(scores >= min_score)} - without
+
+    def farthest(
+        self, query: str | np.ndarray, k: int, without: set[str] = frozenset()
+    ) -> tuple[list[str], np.ndarray]:  # type: ignore[assignment]
+        scores = self.scores(self.vector(query))
+        order = [row for row in np.argsort(scores, kind="stable") if self.ids[row] not in without][:k]
+        return [self.ids[row] for row in order], scores[order]
+
+    def mean(self, positive: Sequence[Term], negative: Sequence[Term] = ()) -> np.ndarray:
+        """Rocchio's query."""
+        total = sum(t.weight * self.vector(t.query) for t in positive) / sum(t.weight for t in positive)
+        if negative:
+            total = total - sum(t.weight * self.vector(t.query) for t in negative) / sum(t.weight for t in negative)
+        return self.unit(total) if self.metric == "cosine" else total
+
+    def gap(self, query: str | np.ndarray, above: int) -> float:
+        """A score that `above` items reach and that is not near any item's score."""
+        scores = np.sort(self.scores(self.vector(query)))[::-1]
+        while scores[above - 1] - scores[above] < 1e-4 * max(1.0, abs(scores[above])):
+            above += 1
+        return float((scores[above - 1] + scores[above]) / 2)

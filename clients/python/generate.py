@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,26 +12,44 @@ from pathlib import Path
 import unasync
 
 PACKAGE = Path(__file__).parent / "vecinity/client"
-SOURCE = PACKAGE / "_async/client.py"
-TARGET = PACKAGE / "_sync/client.py"
+SOURCE = PACKAGE / "_async"
+TARGET = PACKAGE / "_sync"
 NAMES = {
-    "AsyncClient": "Client",
-    "AsyncGrpcTransport": "GrpcTransport",
-    "AsyncInProcessTransport": "InProcessTransport",
-    "AsyncTransport": "Transport",
+    f"Async{name}": name
+    for name in (
+        "AnalogyMethods",
+        "Caller",
+        "Client",
+        "CollectionMethods",
+        "GraphMethods",
+        "GrpcTransport",
+        "InProcessTransport",
+        "Parts",
+        "SearchMethods",
+        "SimilarityMethods",
+        "Transport",
+    )
 }
 
 
-def generate() -> str:
+def generate() -> dict[str, str]:
+    """The text of each file, by name."""
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "_async" / SOURCE.name
-        source.parent.mkdir()
-        source.write_text(SOURCE.read_text())
-        unasync.unasync_files([str(source)], [unasync.Rule("/_async/", "/_sync/", NAMES)])
-        text = (Path(folder) / "_sync" / SOURCE.name).read_text()
-    # Shorter names leave imports and lines in another order than the linter wants.
+        copies = Path(folder) / "_async"
+        shutil.copytree(SOURCE, copies, ignore=shutil.ignore_patterns("__pycache__"))
+        names = sorted(path.name for path in copies.glob("*.py"))
+        unasync.unasync_files(
+            [str(copies / name) for name in names],
+            [unasync.Rule("/_async/", "/_sync/", {**NAMES, "_async": "_sync", "aclosing": "closing"})],
+        )
+        texts = {name: (Path(folder) / "_sync" / name).read_text() for name in names}
+    return {name: _tidy(text, TARGET / name) for name, text in texts.items()}
+
+
+def _tidy(text: str, path: Path) -> str:
+    """Shorter names leave imports and lines in another order than the linter wants."""
     for command in (["check", "--fix", "--quiet", "--select", "I"], ["format", "--quiet"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(TARGET), "-"]
+        ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
     return text
 
@@ -38,12 +57,17 @@ def generate() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    text = generate()
-    if not parser.parse_args().check:
-        TARGET.write_text(text)
-    elif TARGET.read_text() != text:
-        sys.stderr.write(f"{TARGET.name} differs from {SOURCE}; run 'make clients'\n")
-        return 1
+    texts = generate()
+    found = {path.name: path.read_text() for path in TARGET.glob("*.py")}
+    if parser.parse_args().check:
+        if found != texts:
+            sys.stderr.write(f"{TARGET} differs from {SOURCE}; run 'make clients'\n")
+            return 1
+        return 0
+    for name in found.keys() - texts.keys():
+        (TARGET / name).unlink()
+    for name, text in texts.items():
+        (TARGET / name).write_text(text)
     return 0
 
 

@@ -205,7 +205,7 @@ class TestCollections:
         assert collection.embedder is None
         assert collection.index.family == "hnsw"
         assert collection.index.description == "HNSW16,Flat"
-        assert {point.k for point in collection.index.calibration} == {1, 10, 100}
+        assert {point.k for point in collection.index.calibration} == {1, 3, 10, 30, 100}
         words = client.get_collection("words")
         assert words.embedder is not None and words.embedder.kind == "word2vec"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,30 @@ def test_format_1_of_other_families(family: Family, metric: Metric, effort: Effo
     exact, _ = segment.index.search(vectors, 8, EXACT)
     found, _ = segment.index.search(vectors, 8, effort, complete=False)
     np.testing.assert_allclose(found, exact, rtol=1e-4)
+
+
+def test_format_2() -> None:
+    segment = Segment(FOLDER / "segment-v2-attributes")
+    assert [(a.name, a.type) for a in segment.manifest.attributes] == [
+        ("sold", "bool"), ("year", "int64"), ("price", "double"), ("lang", "string"), ("when", "timestamp"),
+        ("tags", "string-list"),
+    ]  # fmt: skip
+    first, second, third = segment.attributes(np.arange(3, dtype=np.int64))
+    assert first == {
+        "sold": True,
+        "year": 2**63 - 1,
+        "price": 0.5,
+        "lang": "naïve",
+        "when": datetime(2024, 5, 31, 12, 0, 0, 123456, tzinfo=UTC),
+        "tags": ("a;b", "c"),
+    }
+    assert second == {}
+    assert third == {
+        "sold": False, "year": -1, "price": 0.0, "lang": "", "when": datetime(1, 1, 1, tzinfo=UTC), "tags": (),
+    }  # fmt: skip
+    np.testing.assert_array_equal(segment.vectors, np.arange(1, 13, dtype=np.float32).reshape(3, 4) % 7)
+
+
+def test_format_1_has_no_attributes() -> None:
+    segment = Segment(FOLDER / "segment-v1-hnsw")
+    assert segment.manifest.attributes == () and segment.attributes(np.arange(2, dtype=np.int64)) == [{}, {}]

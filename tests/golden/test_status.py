@@ -29,6 +29,8 @@ ERRORS: dict[str, Exception] = {
     "SHUTTING_DOWN": service.ShuttingDownError("stopping"),
     "INTERNAL": RuntimeError("secret detail"),
     "UNKNOWN_METHOD": service.UnknownMethodError("/vecinity.v1.SearchService/Find"),
+    "NO_SUBWORDS": indexer.NoSubwordsError(),
+    "EMBEDDER_LOST": service.EmbedderLostError(),
     "STORAGE_UNAVAILABLE": indexer.StorageError("locked"),
 }
 
@@ -88,7 +90,8 @@ def test_every_error_of_the_domain_has_its_status() -> None:
         return [kind] if not kind.__subclasses__() else [leaf for sub in kind.__subclasses__() for leaf in leaves(sub)]
 
     # Those a query can't meet: they belong to builds and to the start of a server.
-    of_builds = {indexer.SettingError, indexer.GateError, indexer.VectorError}
+    # A vector's and a filter's become an InvalidArgumentError, which names the field.
+    of_builds = {indexer.SettingError, indexer.GateError, indexer.VectorError, indexer.FilterError}
     mapped = {type(error) for error in ERRORS.values()}
     assert {*leaves(indexer.IndexerError), *leaves(service.ServiceError)} <= mapped | of_builds
 

@@ -58,11 +58,39 @@ def test_words_over_grpc(vecinity: RunCommand, server) -> None:  # type: ignore[
     assert len(solved["hits"]) == 10 and not {"king", "man", "woman"} & {hit["id"] for hit in solved["hits"]}
     assert "queen" in vecinity("analogy", "words", *"king - man + woman".split(), *target).stdout
     assert -1 <= float(vecinity("similarity", "words", "king", "queen", *target).stdout) <= 1
+    assert -1 <= float(vecinity("similarity", "words", "king,prince", "queen,princess", "--sets", *target).stdout) <= 1
+    assert vecinity("odd-one-out", "words", "king", "queen", "prince", "table", *target).stdout == "table\n"
+    multiplied = vecinity("analogy", "words", "king -man +woman", "--method", "3cosmul", "--json", *target).stdout
+    assert "queen" in [hit["id"] for hit in json.loads(multiplied)["hits"]]
+    options = ("--method", "3cosavg", "--example", "man:woman", "--example", "boy:girl", "-k", 3)
+    assert len(vecinity("analogy", "words", "king", *options, *target).stdout.splitlines()) == 4
     listed = json.loads(vecinity("collections", "--json", *target).stdout)
     assert "words" in [collection["name"] for collection in listed]
     assert "word2vec" in vecinity("collections", *target).stdout
     assert "ef_search" in vecinity("collections", "cosine-hnsw", *target).stdout
     assert vecinity("search", "words", "--id", "king", "-k", 2, *target).stdout.splitlines()[0] == "id\tscore"
+
+
+def test_an_item_or_a_text(vecinity: RunCommand, server) -> None:  # type: ignore[no-untyped-def]
+    target = ("--target", server.target)
+    by_id = vecinity("search", "words", "king", "-k", 3, *target).stdout
+    assert by_id == vecinity("search", "words", "--id", "king", "-k", 3, *target).stdout
+    by_text = vecinity("search", "words", "the king", "-k", 3, *target).stdout
+    assert by_text == vecinity("search", "words", "--text", "the king", "-k", 3, *target).stdout
+    replaced = vecinity("search", "words", "kingg", "-k", 3, "--unknown-words", "nearest-spelling", *target)
+    assert replaced.stderr == "kingg is not known: taken for king.\n"
+    for name, message in (("words", "did you mean 'king'"), ("cosine-flat", "has no item 'kingg'")):
+        done = vecinity("search", name, "kingg", *target, check=False)
+        assert done.returncode == 3 and message in done.stderr
+
+
+def test_analogies_in_a_file(vecinity: RunCommand, server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "q.txt").write_text(": family\nman king woman queen\nking - mann + woman\nkingg - mann\n")
+    where = ("--file", "q.txt", "-k", 1, "--unknown-words", "skip", "--target", server.target)
+    lines = vecinity("analogy", "words", *where, "--json").stdout.splitlines()
+    assert json.loads(lines[0])["analogy"] == "king - man + woman"
+    assert [len(json.loads(line)["hits"]) for line in lines] == [1, 1, 0]
+    assert vecinity("analogy", "words", *where).stdout.startswith("analogy\tid\tscore\nking - man + woman\t")
 
 
 def test_words_from_text(vecinity: RunCommand, corpus: Path) -> None:
@@ -257,3 +285,32 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
         "assert not heavy & {*sys.modules}, heavy & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_auto_shows_how_it_chose(vecinity: RunCommand, tmp_path: Path, rng: np.random.Generator) -> None:
+    # Just too many numbers to be scanned; of 12 dimensions in truth, so that codes tell the vectors apart.
+    vectors = rng.normal(size=(65_000, 12)) @ rng.normal(size=(12, 64))
+    np.save(tmp_path / "v.npy", vectors.astype(np.float32))
+    data = ("--data-dir", tmp_path / "data")
+    done = vecinity("build", "mine", "v.npy", "--embedder", "none", "--max-memory", "6MB", "--json", *data)
+    report = json.loads(done.stdout)
+    first = report["tournament"]["entries"][0]
+    assert first["description"] == report["index"] and first["recall"] >= 0.95
+    assert first["index_bytes"] <= 6_000_000
+    shown = vecinity("collections", "mine", *data)
+    assert f"why\t{report['tournament']['reason']}" in shown.stdout
+    assert "HNSW16,Flat\tover --max-memory\t-" in shown.stdout
+    kept = json.loads(vecinity("collections", "mine", "--json", *data).stdout)
+    assert kept["index"]["tournament"]["entries"][0]["description"] == report["index"]
+
+
+def test_limits_that_cannot_be_met(vecinity: RunCommand, tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", clustered(65_000, 64))
+    build = ("build", "mine", "v.npy", "--embedder", "none", "--data-dir", tmp_path / "data")
+    failed = vecinity(*build, "--max-memory", "1kB", check=False)
+    assert failed.returncode == 2
+    assert "no index fits into --max-memory 1 kB" in failed.stderr and "needs" in failed.stderr
+    failed = vecinity(*build, "--max-memory", "1 parsec", check=False)
+    assert failed.returncode == 2 and "is not a size such as 200MB" in failed.stderr
+    failed = vecinity(*build, "--index", "hnsw", "--max-build-time", "5s", check=False)
+    assert failed.returncode == 2 and "for the index auto, not for hnsw" in failed.stderr

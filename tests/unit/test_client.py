@@ -9,20 +9,40 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from google.rpc import code_pb2, status_pb2
 
 import vecinity.client
-from vecinity.client import AsyncClient, Client, Hit, InvalidArgumentError, SearchResult, Term, Text, errors
-from vecinity.client import _convert as convert
+from vecinity.client import (
+    AsyncClient,
+    AttributeType,
+    CalibrationSource,
+    Client,
+    Hit,
+    InvalidArgumentError,
+    Metric,
+    SearchResult,
+    Strategy,
+    Term,
+    Text,
+    errors,
+)
+from vecinity.client._convert import analogy, collection, plan, unknown_words
+from vecinity.client._convert import fields as convert
+from vecinity.v1 import collection_service_pb2, core_pb2, search_service_pb2
 
 
 def test_the_public_names_are_these() -> None:
     assert vecinity.client.__all__ == [
-        "AsyncClient", "BatchSearchResult", "CalibrationPoint", "Client", "Collection", "CorruptError",
-        "DeadlineExceededError", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit",
-        "Index", "InternalError", "InvalidArgumentError", "Metric", "NotFoundError", "Query",
-        "ResourceExhaustedError", "SearchResult", "Term", "Text", "UnavailableError", "UnimplementedError",
-        "VecinityError",
+        "AnalogyMethod", "AsyncClient", "AttributeType", "AttributeValue", "BatchSearchResult", "CalibrationPoint",
+        "CalibrationSource",
+        "Client", "CloserItems", "Collection", "CorruptError",
+        "DeadlineExceededError", "Duplicate", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit",
+        "Index", "InternalError", "InvalidArgumentError", "Metric", "Neighbours", "NotFoundError",
+        "OddOneOut", "Plan", "Query",
+        "ResourceExhaustedError", "SearchResult", "Strategy", "Term", "Text", "Times", "Tournament", "TournamentEntry",
+        "UnavailableError",
+        "UnimplementedError", "UnknownWord", "UnknownWords", "VecinityError",
     ]  # fmt: skip
     assert all(hasattr(vecinity.client, name) for name in vecinity.client.__all__)
 
@@ -52,11 +72,38 @@ def test_queries() -> None:
 
 
 def test_weights_are_sent_only_if_given() -> None:
-    request = convert.solve_analogy_request(
-        "c", ["a", Term("b", 2.0)], [Term("d")], 3, convert.parameters(None, False, None), None, False, False
-    )
+    request = analogy.solve_analogy_request("c", ["a", Term("b", 2.0)], [Term("d")], {"k": 3})
     assert [term.weight if term.HasField("weight") else None for term in request.positives] == [None, 2.0]
     assert request.negatives[0].weight == 1.0
+
+
+def test_what_only_a_newer_server_knows_is_unknown() -> None:
+    point = collection_service_pb2.CalibrationPoint(source=99)  # type: ignore[arg-type]
+    answer = collection_service_pb2.GetCollectionResponse(
+        collection=collection_service_pb2.Collection(
+            metric=99,  # type: ignore[arg-type]
+            attributes=[collection_service_pb2.AttributeSchema(name="year", type=99)],  # type: ignore[arg-type]
+            index=collection_service_pb2.Index(calibration=[point]),
+        )
+    )
+    found = collection.GET_COLLECTION.result(answer, Empty())
+    assert (found.metric, found.attributes) == (Metric.UNKNOWN, {"year": AttributeType.UNKNOWN})
+    assert found.index.calibration[0].source is CalibrationSource.UNKNOWN
+    made = plan.plan(search_service_pb2.SearchResponse(plan=core_pb2.Plan(strategy=99, calibration_source=99)))  # type: ignore[arg-type]
+    assert made is not None
+    assert (made.strategy, made.calibration_source) == (Strategy.UNKNOWN, CalibrationSource.UNKNOWN)
+    assert unknown_words.unknown_words([core_pb2.UnknownWord(word="kng", action=99)])[0].action is None  # type: ignore[arg-type]
+
+
+def test_every_value_of_the_api_is_known() -> None:
+    for kind, values in (
+        (Metric, core_pb2.Metric),
+        (AttributeType, core_pb2.AttributeType),
+        (Strategy, core_pb2.Strategy),
+        (CalibrationSource, core_pb2.CalibrationSource),
+    ):
+        known = [convert.member(kind, values, number) for number in values.values()]
+        assert known == [kind.UNKNOWN, *(member for member in kind if member is not kind.UNKNOWN)]
 
 
 @pytest.mark.parametrize("call", [lambda c: c.solve_analogy("words", "king"), lambda c: c.embed("words", "king")])
@@ -155,4 +202,5 @@ class TestAsync:
             assert (await client.solve_analogy("words", ["king", "woman"], ["man"], k=1)).version == 1
             assert (await client.embed("words", ["king"])).vectors.shape == (1, 50)
             with pytest.raises(errors.DeadlineExceededError):
-                await client.search("words", id="king", timeout=1e-9)
+                everything = np.ones((5_000, 50), np.float32)  # one search may be over within gRPC's shortest deadline
+                await client.batch_search("words", vectors=everything, k=100, exact=True, timeout=0.01)

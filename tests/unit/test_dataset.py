@@ -216,9 +216,9 @@ class TestVectors:
 
     def test_ids(self, tmp_path: Path) -> None:
         path = write(tmp_path / "ids.txt", "a\nb c\n")
-        assert read_ids(path, 2, Path("v.npy")) == ["a", "b c"]
-        assert read_ids(None, 3, Path("v.npy")) == ["0", "1", "2"]
+        assert list(read_ids(path, 2, Path("v.npy"))) == ["a", "b c"]
+        assert list(read_ids(None, 3, Path("v.npy"))) == ["0", "1", "2"]
         with pytest.raises(InputError, match=r"holds 2 ids, but v\.npy holds 5 vectors"):
-            read_ids(path, 5, Path("v.npy"))
+            list(read_ids(path, 5, Path("v.npy")))
         with pytest.raises(InputError, match=r"ids\.txt:2: the id is empty"):
-            read_ids(write(tmp_path / "ids.txt", "a\n\n"), 2, Path("v.npy"))
+            list(read_ids(write(tmp_path / "ids.txt", "a\n\n"), 2, Path("v.npy")))

@@ -56,6 +56,13 @@ def test_recall_with_ties_scales_its_tolerance() -> None:
     assert recall_at_k_with_ties(np.array([[-1e6 - 50]]), truth) == 0
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e12])
+def test_recall_with_ties_of_short_and_long_vectors(scale: float) -> None:
+    truth = np.array([[3, 2, 0.01], [-1, -2, -3]]) * scale
+    assert recall_at_k_with_ties(truth - 1e-6 * scale, truth) == 1
+    assert recall_at_k_with_ties(np.array([[3, 2, 0.009], [-1, -2, -3.001]]) * scale, truth) == pytest.approx(4 / 6)
+
+
 @pytest.mark.parametrize("found", [np.zeros((2, 3), dtype=np.int64), np.zeros(2, dtype=np.int64)])
 def test_recall_of_other_shapes(found: np.ndarray) -> None:
     with pytest.raises(InputError, match="one shape"):

@@ -51,7 +51,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
     assert segment.near_spellings("id 3z")[0].startswith("id 3")
     _, found = segment.index.search(segment.vectors[5:6].copy(), 1, EXACT)
     assert found.shape == (1, 1)
-    assert isinstance(segment.vectors, np.memmap)
+    assert isinstance(segment.vectors.base, np.memmap)
 
 
 def test_ids_of_every_alphabet_survive(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_without_checksums_wrong_shapes_are_still_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: {**m, "format": 99}, "has format 99; this version of Vecinity reads format 1"),
+        (lambda m: {**m, "format": 99}, "has format 99; this version of Vecinity reads formats up to 2"),
         (lambda m: {k: v for k, v in m.items() if k != "rows"}, "not a segment manifest"),
         (lambda m: {**m, "metric": "manhattan"}, "not a segment manifest"),
         (lambda m: [], "not a segment manifest"),

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -88,4 +92,42 @@ async def test_one_damaged_collection_leaves_the_others(data_dir: Path, tmp_path
     assert (await store.get("good")).segment.rows == 20
     with pytest.raises(CorruptError, match=r"vectors\.npy"):
         await store.get("mine")
+    store.close()
+
+
+async def test_a_fault_that_nobody_waits_for_is_no_fault_of_the_loop(data_dir: Path) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    caller = asyncio.create_task(store.get("mine", 99))
+    await asyncio.sleep(0)
+    opening = next(iter(store._opening.values()))
+    caller.cancel()
+    await asyncio.wait([caller, opening])
+    await asyncio.sleep(0)
+    del caller, opening
+    gc.collect()
+    assert not store._opening and not faults
+
+
+async def test_a_version_refused_for_want_of_open_files_is_tried_again(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    publish_vectors(data_dir, "mine", clustered(50), tmp_path, keep_versions=10)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), limits[1]))
+    try:
+        assert store.refresh()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (await store.get("mine")).record.number == 3
+    assert not store.refresh()  # not at once
+    later = time.monotonic() + 10
+    monkeypatch.setattr(store_module.time, "monotonic", lambda: later)
+    assert store.refresh()
+    assert (await store.get("mine")).record.number == 4
+    assert not store.refresh()
     store.close()

@@ -19,19 +19,32 @@ from pathlib import Path
 import numpy as np
 from ulid import ULID
 
-from vecinity.indexer import ann
-from vecinity.indexer.ann import Family, Index, IndexSpec, Rows
-from vecinity.indexer.calibration import Calibration, calibrate, hold_out, rows_without
+from vecinity.indexer.ann import IndexSpec
+from vecinity.indexer.attributes import Attribute, Value
+from vecinity.indexer.calibration import Calibration
+from vecinity.indexer.calibration_queries import read_calibration_queries
 from vecinity.indexer.catalog import Catalog, EmbedderRecord, VersionRecord, check_name
-from vecinity.indexer.cpus import available_cpus
-from vecinity.indexer.dataset import Item, Source, read_ids, read_items, read_texts, read_vectors
+from vecinity.indexer.dataset import (
+    Item,
+    Source,
+    read_attributes,
+    read_ids,
+    read_items,
+    read_texts,
+    read_vectors,
+    typed,
+)
 from vecinity.indexer.embedding import Embedder
-from vecinity.indexer.errors import GateError, InputError, SettingError, StorageError, VectorError
+from vecinity.indexer.embedding.word2vec import Word2VecEmbedder
+from vecinity.indexer.errors import InputError, StorageError, VectorError
 from vecinity.indexer.files import publish_folder, writing
-from vecinity.indexer.metric import Metric, Vectors, prepare
+from vecinity.indexer.indexing import IndexSettings, check_gates, make_index
+from vecinity.indexer.metric import Vectors, prepare
 from vecinity.indexer.progress import Progress, silent
 from vecinity.indexer.segment import Segment, hash_ids
 from vecinity.indexer.segment_writer import SegmentWriter
+from vecinity.indexer.stored_vectors import StoredVectors, to_stored
+from vecinity.indexer.tournament import TournamentReport
 from vecinity.indexer.word2vec import Word2VecModel, Word2VecSettings, train
 
 _EMBED_TEXTS = 256
@@ -40,40 +53,27 @@ _SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class IndexSettings:
-    """What the user wants of the index; 0 and None leave it open.
+class BuildReport:
+    """What was published.
 
     Attributes:
-        target_recall: The gate: a build whose calibration can't reach this recall@10 is not published.
-        keep_versions: How many versions stay on the disk, the new one included.
+        tournament: How the index was chosen; None if it was given, or the collection is small enough to be scanned.
     """
-
-    metric: Metric = Metric.COSINE
-    family: Family | None = None
-    nlist: int = 0
-    m: int = 0
-    ef_construction: int = 0
-    target_recall: float = 0.95
-    keep_versions: int = 2
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.target_recall < 1:
-            raise SettingError(f"target_recall is {self.target_recall}; it must be from 0 to below 1")
-        if self.keep_versions < 1:
-            raise SettingError(f"keep_versions is {self.keep_versions}; it must be at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class BuildReport:
-    """What was published."""
 
     version: VersionRecord
     spec: IndexSpec
     calibration: Calibration
+    tournament: TournamentReport | None = None
 
 
-Batch = tuple[Sequence[str], Sequence[str | None], Vectors]
-"""Ids, texts, and raw vectors (n, d)."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some items: n ids and texts, raw vectors (n, d), and for each item the values of the version's attributes."""
+
+    ids: Sequence[str]
+    texts: Sequence[str | None]
+    vectors: Vectors
+    attributes: Sequence[Sequence[Value | None]] = ()
 
 
 class Build:
@@ -120,9 +120,11 @@ class Build:
 
     def from_texts(self, source: Source, embedder: Embedder, record: EmbedderRecord) -> BuildReport:
         """Embed every item of a source. The whole source is checked before the first text is embedded."""
+        source = typed(source)
         count = self._check_source(source)
+        queries = self._queries(embedder, embedder.dimension)
         batches = self._embed(read_items(source), embedder, count)
-        return self._publish(batches, embedder.dimension, record)
+        return self._publish(batches, embedder.dimension, record, queries, source.attributes)
 
     def from_word2vec(self, source: Source, settings: Word2VecSettings) -> BuildReport:
         """Train word2vec on a source; the items are the words of its vocabulary, most frequent first."""
@@ -136,40 +138,68 @@ class Build:
             with self.catalog.using_models():
                 model.save(self.catalog.model_folder(model.fingerprint))
                 record = EmbedderRecord("word2vec", model.fingerprint)
-                return self._publish(_words(model), model.vectors.shape[1], record)
+                dimension = model.vectors.shape[1]
+                queries = self._queries(Word2VecEmbedder(model), dimension)
+                return self._publish(_words(model), dimension, record, queries)
         finally:
             self.catalog.delete_unused_models()
 
-    def from_vectors(self, path: Path, ids_path: Path | None) -> BuildReport:
-        """Index the rows of a ``.npy`` file; the collection has no embedder."""
-        vectors = read_vectors(path)
-        ids = read_ids(ids_path, len(vectors), path)
-        batches = (
-            (
-                ids[begin : begin + _ADD_ROWS],
-                [None] * len(ids[begin : begin + _ADD_ROWS]),
-                _float32(vectors, begin, path),
-            )
-            for begin in range(0, len(ids), _ADD_ROWS)
-        )
-        return self._publish(batches, vectors.shape[1], None)
+    def from_vectors(self, path: Path, ids_path: Path | None, attributes: Source | None = None) -> BuildReport:
+        """Index the rows of a ``.npy`` file; the collection has no embedder.
 
-    def _publish(self, batches: Iterable[Batch], dimension: int, record: EmbedderRecord | None) -> BuildReport:
+        Args:
+            ids_path: One id a line; None takes the row numbers.
+            attributes: A file with one record for each vector, in their order.
+        """
+        vectors = read_vectors(path)
+        attributes = typed(attributes) if attributes is not None else None
+        # Faults show before anything is written.
+        if ids_path is not None:
+            for _ in read_ids(ids_path, len(vectors), path):
+                pass
+        if attributes is not None:
+            for _ in read_attributes(attributes, len(vectors), path):
+                pass
+        return self._publish(
+            _rows(path, vectors, ids_path, attributes),
+            vectors.shape[1],
+            None,
+            self._queries(None, vectors.shape[1]),
+            attributes.attributes if attributes is not None else (),
+        )
+
+    def _queries(self, embedder: Embedder | None, dimension: int) -> Vectors | None:
+        source = self.settings.calibration_queries
+        if source is None:
+            return None
+        return read_calibration_queries(source, embedder, dimension, self.settings.metric, self.progress)
+
+    def _publish(
+        self,
+        batches: Iterable[Batch],
+        dimension: int,
+        record: EmbedderRecord | None,
+        queries: Vectors | None,
+        attributes: Sequence[Attribute] = (),
+    ) -> BuildReport:
         # The workspace bears the name of the segment and stays until the commit: so a later build knows, of a segment
         # that no version uses, that a killed build left it there.
         with self._workspace() as workspace:
             name = workspace.name
             target = self.folder / "segments" / name
-            with SegmentWriter(workspace / name, dimension, self.settings.metric) as writer:
-                for ids, texts, vectors in batches:
-                    writer.append(ids, texts, self._prepare(vectors, writer.rows, ids))
+            with SegmentWriter(
+                workspace / name, dimension, self.settings.metric, attributes, self.settings.vector_type
+            ) as writer:
+                for batch in batches:
+                    prepared = self._prepare(batch.vectors, writer.rows, batch.ids)
+                    writer.append(batch.ids, batch.texts, prepared, batch.attributes)
                 if not writer.rows:
                     raise InputError("the source holds no items: there is nothing to index")
                 vectors = writer.close_items()
-            index, calibration = self._index(vectors)
+            made = make_index(vectors, self.settings, queries, self.progress)
             self.progress("write", 0, 1, "segments")
-            writer.finish(index.spec, index, calibration)
-            self._check_gates(calibration)
+            writer.finish(made.index.spec, made.index, made.calibration, made.tournament)
+            check_gates(made.calibration, self.settings)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 publish_folder(writer.folder, target, top=self.catalog.data_dir)
@@ -184,61 +214,7 @@ class Build:
                     shutil.rmtree(target, ignore_errors=True)
         self.progress("write", 1, 1, "segments")
         self.catalog.prune(self.collection, self.settings.keep_versions)
-        return BuildReport(version, index.spec, calibration)
-
-    def _index(self, vectors: Vectors) -> tuple[Index, Calibration]:
-        """Index and measure. Left to choose, take the next family where one misses the gate on these vectors."""
-        settings = self.settings
-        chosen = self._spec(settings.family, len(vectors), vectors.shape[1])
-        specs = [chosen]
-        if settings.family is None and chosen.family is not Family.FLAT:
-            specs += [self._spec(family, len(vectors), vectors.shape[1]) for family in (Family.HNSW, Family.FLAT)]
-        for spec in specs:
-            index, calibration = self._index_as(spec, vectors)
-            if calibration.best_recall(10) >= settings.target_recall:
-                break
-        return index, calibration
-
-    def _spec(self, family: Family | None, rows: int, dimension: int) -> IndexSpec:
-        settings = self.settings
-        return ann.choose_spec(
-            family, rows, dimension, nlist=settings.nlist, m=settings.m, ef_construction=settings.ef_construction
-        )
-
-    def _index_as(self, spec: IndexSpec, vectors: Vectors) -> tuple[Index, Calibration]:
-        rows, settings = len(vectors), self.settings
-        if spec.family is Family.FLAT:  # nothing to train, to add to or to measure: it is exact
-            return Index(spec, settings.metric, vectors, None), Calibration()
-        threads = available_cpus()
-        ann.set_threads(threads)
-        self.progress("train index", 0, 1, "indexes", spec.description)
-        rng = np.random.default_rng(_SEED)
-        sample = np.sort(rng.choice(rows, min(spec.training_rows, rows), replace=False)).astype(np.int64)
-        index = Index.train(spec, settings.metric, vectors, sample)
-        self.progress("train index", 1, 1, "indexes", spec.description)
-        held_out = hold_out(rows, _SEED)
-        self._add(index, rows_without(rows, held_out), rows - len(held_out))
-        calibration = calibrate(index, held_out, self.progress)
-        ann.set_threads(threads)
-        index.add(held_out)
-        return index, calibration
-
-    def _add(self, index: Index, chunks: Sequence[Rows], total: int) -> None:
-        done = 0
-        for chunk in chunks:
-            for begin in range(0, len(chunk), _ADD_ROWS // 8):
-                part = chunk[begin : begin + _ADD_ROWS // 8]
-                index.add(part)
-                done += len(part)
-                self.progress("add to index", done, total, "items")
-
-    def _check_gates(self, calibration: Calibration) -> None:
-        reached = calibration.best_recall(10)
-        if reached < self.settings.target_recall:
-            raise GateError(
-                f"not published: the index reaches recall@10 {reached:.3f} at its highest effort, and "
-                f"{self.settings.target_recall} is asked of it: choose another --index, or a lower --target-recall"
-            )
+        return BuildReport(version, made.index.spec, made.calibration, made.tournament)
 
     def _check_source(self, source: Source) -> int:
         """Read everything once: faults and duplicate ids show before hours of embedding. Returns the item count."""
@@ -261,13 +237,13 @@ class Build:
         self.progress("embed", 0, count, "texts")
         while batch := list(islice(items, _EMBED_TEXTS)):
             texts = [item.text for item in batch]
-            yield [item.id for item in batch], texts, embedder.embed(texts)
+            yield Batch([item.id for item in batch], texts, embedder.embed(texts), [item.attributes for item in batch])
             done += len(batch)
             self.progress("embed", done, count, "texts")
 
-    def _prepare(self, vectors: Vectors, first: int, ids: Sequence[str]) -> Vectors:
+    def _prepare(self, vectors: Vectors, first: int, ids: Sequence[str]) -> StoredVectors:
         try:
-            return prepare(vectors, self.settings.metric)
+            return to_stored(prepare(vectors, self.settings.metric), self.settings.vector_type)
         except VectorError as error:
             raise InputError(
                 f"the vector of item {first + error.row + 1} (id {ids[error.row]!r}) {error.fault}"
@@ -298,7 +274,21 @@ class Build:
 def _words(model: Word2VecModel) -> Iterator[Batch]:
     for begin in range(0, len(model.words), _ADD_ROWS):
         words = model.words[begin : begin + _ADD_ROWS]
-        yield words, [None] * len(words), model.vectors[begin : begin + _ADD_ROWS]
+        yield Batch(words, [None] * len(words), model.vectors[begin : begin + _ADD_ROWS])
+
+
+def _rows(
+    path: Path,
+    vectors: np.ndarray[tuple[int, int], np.dtype[np.floating]],
+    ids_path: Path | None,
+    attributes: Source | None,
+) -> Iterator[Batch]:
+    ids = read_ids(ids_path, len(vectors), path)
+    values = None if attributes is None else read_attributes(attributes, len(vectors), path)
+    for begin in range(0, len(vectors), _ADD_ROWS):
+        part = list(islice(ids, min(_ADD_ROWS, len(vectors) - begin)))
+        of_part = [] if values is None else list(islice(values, len(part)))
+        yield Batch(part, [None] * len(part), _float32(vectors, begin, path), of_part)
 
 
 def _float32(vectors: np.ndarray[tuple[int, int], np.dtype[np.floating]], begin: int, path: Path) -> Vectors:

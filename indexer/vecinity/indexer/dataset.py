@@ -20,13 +20,16 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vecinity.indexer.attributes import Attribute, AttributeType, Value, read_value
+from vecinity.indexer.attributes.values import ValueFault, infer_type
 from vecinity.indexer.corpus import EncodingErrors, check_regular, read_lines
 from vecinity.indexer.errors import InputError, SettingError
 
@@ -34,14 +37,16 @@ ID_CHARS_MAX = 1_024
 """Answers carry ids by the thousand."""
 
 _PARQUET_ROWS = 4_096
+_INFERRED_RECORDS = 1_000
 
 
 class Item(NamedTuple):
-    """One item of a dataset. `line` is where it stands in its file, from 1."""
+    """One item of a dataset; `line` is where it stands, from 1, `attributes` are parallel to those of the source."""
 
     id: str
     text: str
     line: int
+    attributes: tuple[Value | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Source:
         id_columns: Columns whose values, joined by "-", are the id; empty takes the number of the item.
         columns: Names of the columns of a CSV or TSV file that has no line of names.
         encoding_errors: What to do about invalid UTF-8.
+        attributes: Columns that become attributes of the items; types may be left out of JSON Lines and Parquet.
     """
 
     path: Path
@@ -61,6 +67,7 @@ class Source:
     id_columns: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     encoding_errors: EncodingErrors = "strict"
+    attributes: tuple[Attribute, ...] = ()
 
 
 def read_items(source: Source) -> Iterator[Item]:
@@ -70,13 +77,15 @@ def read_items(source: Source) -> Iterator[Item]:
         InputError: The file can't be read or is malformed; it names the line.
         SettingError: A column is asked of a file that has none, or is needed and not named.
     """
+    source = typed(source)
     for line, record in _records(source):
         columns = source.text_columns or (_LINE_COLUMN,)
         text = " ".join(_value(source, record, column, line) for column in columns).strip()
         if not text:
             continue
         parts = [_value(source, record, column, line) for column in source.id_columns]
-        item = Item("-".join(parts) if any(parts) or parts else str(record[_NUMBER]), text, line)
+        item_id = "-".join(parts) if any(parts) or parts else str(record[_NUMBER])
+        item = Item(item_id, text, line, _attributes(source, record, line))
         if parts and not any(parts):
             raise InputError("the id is empty", path=source.path, line=line)
         _check_id(item.id, source.path, line)
@@ -92,6 +101,55 @@ def read_items(source: Source) -> Iterator[Item]:
 def read_texts(source: Source) -> Iterator[str]:
     """The texts alone, for training."""
     return (item.text for item in read_items(source))
+
+
+def read_attributes(source: Source, count: int, vectors_path: Path) -> Iterator[tuple[Value | None, ...]]:
+    """The attributes of each record, as many as there are vectors, in their order.
+
+    Raises:
+        InputError: The file is malformed, or holds another number of records; it names the line.
+    """
+    source, found = typed(source), 0
+    for line, record in _records(source, texts=False):
+        found += 1
+        if found > count:
+            raise InputError(f"holds more records than {vectors_path} holds vectors, {count}", path=source.path)
+        yield _attributes(source, record, line)
+    if found < count:
+        raise InputError(f"holds {found} records, but {vectors_path} holds {count} vectors", path=source.path)
+
+
+def typed(source: Source) -> Source:
+    """The source with every attribute's type: those left out are read off its first records.
+
+    Raises:
+        InputError: There is no such column, or nothing in it tells the type.
+        SettingError: The format holds nothing but text, so the type must be given.
+    """
+    if all(attribute.type is not None for attribute in source.attributes):
+        return source
+    reader = _READERS.get(_suffix(source.path), _read_text)
+    if reader in (_read_text, _read_delimited):
+        name = next(a.name for a in source.attributes if a.type is None)
+        raise SettingError(f"--attributes: {source.path.name} holds only text: write a type, as in {name}:int64")
+    types: dict[str, AttributeType] = {a.name: a.type for a in source.attributes if a.type is not None}
+    for line, record in islice(reader(source), _INFERRED_RECORDS):
+        for attribute in source.attributes:
+            raw = record.get(attribute.name)
+            try:
+                kind = None if attribute.type is not None else infer_type(raw)
+            except ValueFault as fault:
+                raise InputError(f"column {attribute.name!r} {fault}", path=source.path, line=line) from None
+            # A whole number may be a double that happens to be whole.
+            if kind is AttributeType.DOUBLE or (kind is not None and attribute.name not in types):
+                types[attribute.name] = kind
+    if missing := [a.name for a in source.attributes if a.name not in types]:
+        raise InputError(
+            f"the first {_INFERRED_RECORDS} records have no value of {missing[0]!r} that tells its type: "
+            f"write it, as in {missing[0]}:string",
+            path=source.path,
+        )
+    return replace(source, attributes=tuple(Attribute(a.name, types[a.name]) for a in source.attributes))
 
 
 def read_vectors(path: Path) -> NDArray[np.floating[Any]]:
@@ -118,21 +176,24 @@ def read_vectors(path: Path) -> NDArray[np.floating[Any]]:
     return array
 
 
-def read_ids(path: Path | None, count: int, vectors_path: Path) -> list[str]:
+def read_ids(path: Path | None, count: int, vectors_path: Path) -> Iterator[str]:
     """One id a line, as many as there are vectors; without a file, the row numbers from 0.
+
+    They come one by one: as a list, ten million of them would take most of a gigabyte.
 
     Raises:
         InputError: Another number of ids, or an empty one.
     """
     if path is None:
-        return [str(row) for row in range(count)]
-    ids: list[str] = []
+        yield from map(str, range(count))
+        return
+    found = 0
     for line, item_id in read_lines(path):
         _check_id(item_id, path, line)
-        ids.append(item_id)
-    if len(ids) != count:
-        raise InputError(f"holds {len(ids)} ids, but {vectors_path} holds {count} vectors", path=path)
-    return ids
+        found += 1
+        yield item_id
+    if found != count:
+        raise InputError(f"holds {found} ids, but {vectors_path} holds {count} vectors", path=path)
 
 
 def _check_id(item_id: str, path: Path, line: int) -> None:
@@ -147,20 +208,29 @@ _NUMBER = "\0number"
 _LINE_COLUMN = "line"
 
 
-def _records(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _records(source: Source, *, texts: bool = True) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line number and columns of each record; `_NUMBER` holds the number of the record."""
-    suffixes = [suffix.lower() for suffix in source.path.suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    reader = _READERS.get(suffix, _read_text)
+    reader = _READERS.get(_suffix(source.path), _read_text)
     if source.columns and reader is not _read_delimited:
         raise SettingError(f"--columns names the columns of a CSV or TSV file, not of {source.path.name}")
-    if reader is not _read_text and not source.text_columns:
+    if reader is not _read_text and texts and not source.text_columns:
         raise SettingError(f"say which columns of {source.path.name} hold the text: --text-column NAME[,NAME]")
-    return reader(source)
+    unseen = {attribute.name for attribute in source.attributes}
+    for line, record in reader(source):
+        unseen -= record.keys()
+        yield line, record
+    if unseen and reader is _read_json_lines:  # a record may lack one; what all lack is a slip of the pen
+        raise InputError(f"no record has the attribute {min(unseen)!r}", path=source.path)
+
+
+def _suffix(path: Path) -> str:
+    """What tells the format."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    return suffixes[-1] if suffixes else ""
 
 
 def _read_text(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if source.text_columns or source.id_columns:
+    if source.text_columns or source.id_columns or source.attributes:
         raise SettingError(
             f"{source.path.name} is read as plain text, a text in each line, and has no columns: "
             "name it .csv, .tsv, .jsonl or .parquet (each also with .gz but the last) if it has"
@@ -223,18 +293,29 @@ def _read_parquet(source: Source) -> Iterator[tuple[int, Mapping[str, Any]]]:
         file = pyarrow.parquet.ParquetFile(source.path, memory_map=True)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"is no Parquet file ({error})", path=source.path) from error
-    wanted = {*source.text_columns, *source.id_columns}
+    wanted = {*source.text_columns, *source.id_columns, *(attribute.name for attribute in source.attributes)}
     if missing := sorted(wanted - set(file.schema_arrow.names)):
         raise _no_column(source, missing[0], file.schema_arrow.names, None)
     row = 0
     try:
         for batch in file.iter_batches(_PARQUET_ROWS, columns=sorted(wanted)):
-            for record in batch.to_pylist():
+            for record in _to_microseconds(batch).to_pylist():
                 row += 1
                 yield row, {**record, _NUMBER: row}
     except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"holds what can't be read ({reason})", path=source.path, line=row + 1) from error
+
+
+def _to_microseconds(batch: Any) -> Any:
+    """Python's points in time have no nanoseconds."""
+    import pyarrow
+
+    for position, field in enumerate(batch.schema):
+        if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+            unit = pyarrow.timestamp("us", tz=field.type.tz)
+            batch = batch.set_column(position, field.name, batch.column(position).cast(unit, safe=False))
+    return batch
 
 
 _READERS: dict[str, Callable[[Source], Iterator[tuple[int, Mapping[str, Any]]]]] = {
@@ -244,6 +325,23 @@ _READERS: dict[str, Callable[[Source], Iterator[tuple[int, Mapping[str, Any]]]]]
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
 }
+
+
+def _attributes(source: Source, record: Mapping[str, Any], line: int) -> tuple[Value | None, ...]:
+    if not source.attributes:
+        return ()
+    reader = _READERS.get(_suffix(source.path))
+    values: list[Value | None] = []
+    for attribute in source.attributes:
+        assert attribute.type is not None  # `typed` saw to it
+        if reader is not _read_json_lines and attribute.name not in record:
+            raise _no_column(source, attribute.name, [name for name in record if name != _NUMBER], line)
+        try:
+            raw = record.get(attribute.name)
+            values.append(read_value(attribute.type, raw, text_only=reader is _read_delimited))
+        except ValueFault as fault:
+            raise InputError(f"column {attribute.name!r} {fault}", path=source.path, line=line) from None
+    return tuple(values)
 
 
 def _value(source: Source, record: Mapping[str, Any], column: str, line: int) -> str:
@@ -260,5 +358,6 @@ def _value(source: Source, record: Mapping[str, Any], column: str, line: int) ->
 
 def _no_column(source: Source, column: str, names: Sequence[str], line: int | None) -> InputError:
     shown = ", ".join(repr(name[:40]) for name in names)
-    hint = "" if source.columns or source.path.suffix == ".parquet" else "; name them with --columns if line 1 is data"
+    nameless = _READERS.get(_suffix(source.path)) is _read_delimited and not source.columns
+    hint = "; name them with --columns if line 1 is data" if nameless else ""
     return InputError(f"there is no column {column!r}: there are {shown}{hint}", path=source.path, line=line)

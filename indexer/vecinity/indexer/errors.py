@@ -10,7 +10,9 @@ IndexerError
 │   ├── CollectionNotFoundError
 │   ├── VersionNotFoundError
 │   └── ItemNotFoundError
+├── FilterError             a condition that the attributes of the items can't be asked
 ├── NoEmbedderError         a text asked of a collection that has only vectors
+├── NoSubwordsError         subwords asked of an embedder that has none
 ├── CorruptError            a file on disk that is not what was written
 ├── GateError               a build that must not be published
 └── StorageError            the disk refused: full, read-only, input/output error
@@ -28,7 +30,14 @@ SHOWN_CHARS_MAX = 100
 
 
 class IndexerError(Exception):
-    """The root of the tree above."""
+    """The root of the tree above. Can be sent to another process, whatever the arguments of a class are."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _received, (type(self), self.args), self.__dict__
+
+
+def _received(kind: type[IndexerError], arguments: tuple[object, ...]) -> IndexerError:
+    return kind.__new__(kind, *arguments)
 
 
 class InputError(IndexerError):
@@ -104,12 +113,34 @@ class ItemNotFoundError(NotFoundError):
         self.collection = collection
 
 
+class FilterError(IndexerError):
+    """A filter asks for an attribute that is not there, or compares one with what is not of its type.
+
+    Args:
+        place: Where in the filter, such as ``"all_of[2].comparison.value"``.
+        fault: What is wrong and what to do.
+    """
+
+    def __init__(self, place: str, fault: str) -> None:
+        super().__init__(f"{place}: {fault}")
+        self.place = place
+        self.fault = fault
+
+
 class NoEmbedderError(IndexerError):
     def __init__(self, collection: str) -> None:
         super().__init__(
             f"collection {collection!r} was built from vectors and has no embedder: query it by vector or id"
         )
         self.collection = collection
+
+
+class NoSubwordsError(IndexerError):
+    def __init__(self) -> None:
+        super().__init__(
+            "the collection's embedder has no subwords to make unknown words of: train it with subwords, or let such "
+            "words be skipped or replaced by the nearest spelling"
+        )
 
 
 class CorruptError(IndexerError):

@@ -47,8 +47,9 @@ def recall_at_k_with_ties(found_scores: Float32s, truth_scores: Float32s, tolera
         found_scores: float32 (queries, k), exact scores (not those of compressed codes) of distinct items,
             higher is closer; −inf where there were too few results.
         truth_scores: float32 (queries, k), of the true neighbours; −inf where the collection has fewer than k.
-        tolerance: Scores this much lower, in proportion to the k-th true score or absolutely if that is below 1,
-            still count: rounding differs between ways of computing one score.
+        tolerance: Scores this much lower, in proportion to the largest of the true scores, either sign, still count:
+            rounding differs between ways of computing one score. Not in proportion to 1: vectors may be short, and
+            then all scores are near 0.
 
     >>> recall_at_k_with_ties(np.array([[0.9, 0.7]]), np.array([[0.9, 0.8]]))
     0.5
@@ -66,10 +67,20 @@ def shares_found(found_scores: Float32s, truth_scores: Float32s, tolerance: floa
 def _hits_with_ties(found_scores: Float32s, truth_scores: Float32s, tolerance: float) -> tuple[Int64s, Int64s]:
     """Of each query, how many true neighbours were found and how many there are; int64 (queries,) both."""
     _check_shapes(found_scores, truth_scores)
+    real = (truth_scores > -np.inf).sum(axis=1)
+    return np.minimum((found_scores >= hit_thresholds(truth_scores, tolerance)).sum(axis=1), real), real
+
+
+def hit_thresholds(truth_scores: Float32s, tolerance: float = 1e-5) -> Float32s:
+    """The score from which on an item counts as a true neighbour, float32 (queries, 1); inf where there is none.
+
+    `recall_at_k_with_ties` has the arguments.
+    """
     real = truth_scores > -np.inf
     lowest = np.where(real, truth_scores, np.inf).min(axis=1, keepdims=True)
-    lowest -= tolerance * np.maximum(1, np.abs(lowest, where=np.isfinite(lowest), out=np.zeros_like(lowest)))
-    return np.minimum((found_scores >= lowest).sum(axis=1), real.sum(axis=1)), real.sum(axis=1)
+    scale = np.abs(np.where(real, truth_scores, 0)).max(axis=1, keepdims=True)
+    thresholds: Float32s = lowest - np.float32(tolerance) * scale
+    return thresholds
 
 
 def _check_shapes(found: npt.NDArray[np.generic], truth: npt.NDArray[np.generic]) -> None:

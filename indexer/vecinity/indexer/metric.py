@@ -20,6 +20,10 @@ Vectors = NDArray[np.float32]
 LENGTH_MAX = 1e15
 """Above this, squared distances and FAISS's sums of them leave float32's range, and answers would lack items."""
 
+MEAN_LENGTH_MIN = 1e-6
+"""A weighted mean of vectors of length 1 that is no longer than this is what rounding leaves of nothing: its direction
+means nothing."""
+
 _NORM_MIN = 1e-20
 """Below this a float32 vector has no direction left to speak of."""
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from vecinity.v1 import core_pb2 as vecinity_dot_v1_dot_core__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vecinity/v1/collection_service.proto\x12\x0bvecinity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16vecinity/v1/core.proto\"\xf5\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12#\n\x06metric\x18\x03 \x01(\x0e\x32\x13.vecinity.v1.Metric\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x30\n\x0cpublish_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08\x65mbedder\x18\x07 \x01(\x0b\x32\x15.vecinity.v1.Embedder\x12!\n\x05index\x18\x08 \x01(\x0b\x32\x12.vecinity.v1.Index\"-\n\x08\x45mbedder\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"`\n\x05Index\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x32\n\x0b\x63\x61libration\x18\x03 \x03(\x0b\x32\x1d.vecinity.v1.CalibrationPoint\"\x80\x01\n\x10\x43\x61librationPoint\x12\t\n\x01k\x18\x01 \x01(\r\x12#\n\x06\x65\x66\x66ort\x18\x02 \x01(\x0b\x32\x13.vecinity.v1.Effort\x12\x0e\n\x06recall\x18\x03 \x01(\x02\x12\x1a\n\x12recall_lower_bound\x18\x04 \x01(\x02\x12\x10\n\x08query_us\x18\x05 \x01(\x02\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.vecinity.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.vecinity.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc9\x01\n\x11\x43ollectionService\x12V\n\rGetCollection\x12!.vecinity.v1.GetCollectionRequest\x1a\".vecinity.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.vecinity.v1.ListCollectionsRequest\x1a$.vecinity.v1.ListCollectionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$vecinity/v1/collection_service.proto\x12\x0bvecinity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16vecinity/v1/core.proto\"\xa7\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12#\n\x06metric\x18\x03 \x01(\x0e\x32\x13.vecinity.v1.Metric\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x12\n\nitem_count\x18\x05 \x01(\x04\x12\x30\n\x0cpublish_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x08\x65mbedder\x18\x07 \x01(\x0b\x32\x15.vecinity.v1.Embedder\x12!\n\x05index\x18\x08 \x01(\x0b\x32\x12.vecinity.v1.Index\x12\x30\n\nattributes\x18\t \x03(\x0b\x32\x1c.vecinity.v1.AttributeSchema\"-\n\x08\x45mbedder\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\"\x8d\x01\n\x05Index\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x32\n\x0b\x63\x61libration\x18\x03 \x03(\x0b\x32\x1d.vecinity.v1.CalibrationPoint\x12+\n\ntournament\x18\x04 \x01(\x0b\x32\x17.vecinity.v1.Tournament\"s\n\nTournament\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.vecinity.v1.TournamentEntry\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07seconds\x18\x03 \x01(\x02\x12\x15\n\rtarget_recall\x18\x04 \x01(\x02\"\xcc\x01\n\x0fTournamentEntry\x12\x13\n\x0b\x64\x65scription\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12#\n\x06\x65\x66\x66ort\x18\x03 \x01(\x0b\x32\x13.vecinity.v1.Effort\x12\x0e\n\x06recall\x18\x04 \x01(\x02\x12\x11\n\tsingle_us\x18\x05 \x01(\x02\x12\x10\n\x08\x62\x61tch_us\x18\x06 \x01(\x02\x12\x15\n\rbuild_seconds\x18\x07 \x01(\x02\x12\x13\n\x0bindex_bytes\x18\x08 \x01(\x04\x12\x10\n\x08\x65xcluded\x18\t \x01(\t\"\xb0\x01\n\x10\x43\x61librationPoint\x12\t\n\x01k\x18\x01 \x01(\r\x12#\n\x06\x65\x66\x66ort\x18\x02 \x01(\x0b\x32\x13.vecinity.v1.Effort\x12\x0e\n\x06recall\x18\x03 \x01(\x02\x12\x1a\n\x12recall_lower_bound\x18\x04 \x01(\x02\x12\x10\n\x08query_us\x18\x05 \x01(\x02\x12.\n\x06source\x18\x06 \x01(\x0e\x32\x1e.vecinity.v1.CalibrationSource\"I\n\x0f\x41ttributeSchema\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x04type\x18\x02 \x01(\x0e\x32\x1a.vecinity.v1.AttributeType\"$\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.vecinity.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.vecinity.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xc9\x01\n\x11\x43ollectionService\x12V\n\rGetCollection\x12!.vecinity.v1.GetCollectionRequest\x1a\".vecinity.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.vecinity.v1.ListCollectionsRequest\x1a$.vecinity.v1.ListCollectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,21 +34,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vecinity.v1.collection_serv
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COLLECTION']._serialized_start=111
-  _globals['_COLLECTION']._serialized_end=356
-  _globals['_EMBEDDER']._serialized_start=358
-  _globals['_EMBEDDER']._serialized_end=403
-  _globals['_INDEX']._serialized_start=405
-  _globals['_INDEX']._serialized_end=501
-  _globals['_CALIBRATIONPOINT']._serialized_start=504
-  _globals['_CALIBRATIONPOINT']._serialized_end=632
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=634
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=670
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=672
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=740
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=742
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=805
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=807
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=903
-  _globals['_COLLECTIONSERVICE']._serialized_start=906
-  _globals['_COLLECTIONSERVICE']._serialized_end=1107
+  _globals['_COLLECTION']._serialized_end=406
+  _globals['_EMBEDDER']._serialized_start=408
+  _globals['_EMBEDDER']._serialized_end=453
+  _globals['_INDEX']._serialized_start=456
+  _globals['_INDEX']._serialized_end=597
+  _globals['_TOURNAMENT']._serialized_start=599
+  _globals['_TOURNAMENT']._serialized_end=714
+  _globals['_TOURNAMENTENTRY']._serialized_start=717
+  _globals['_TOURNAMENTENTRY']._serialized_end=921
+  _globals['_CALIBRATIONPOINT']._serialized_start=924
+  _globals['_CALIBRATIONPOINT']._serialized_end=1100
+  _globals['_ATTRIBUTESCHEMA']._serialized_start=1102
+  _globals['_ATTRIBUTESCHEMA']._serialized_end=1175
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=1177
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=1213
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=1215
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=1283
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=1285
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=1348
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=1350
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1446
+  _globals['_COLLECTIONSERVICE']._serialized_start=1449
+  _globals['_COLLECTIONSERVICE']._serialized_end=1650
 # @@protoc_insertion_point(module_scope)

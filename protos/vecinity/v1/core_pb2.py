@@ -22,33 +22,79 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vecinity/v1/core.proto\x12\x0bvecinity.v1\"(\n\x06Vector\x12\x0e\n\x06packed\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x03(\x02\",\n\x0bVectorBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"U\n\x05Query\x12%\n\x06vector\x18\x01 \x01(\x0b\x32\x13.vecinity.v1.VectorH\x00\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05query\"\x96\x01\n\nQueryBatch\x12+\n\x07vectors\x18\x01 \x01(\x0b\x32\x18.vecinity.v1.VectorBlockH\x00\x12&\n\x03ids\x18\x02 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x42\t\n\x07queries\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"m\n\x10SearchParameters\x12\x17\n\rtarget_recall\x18\x01 \x01(\x02H\x00\x12\x0f\n\x05\x65xact\x18\x02 \x01(\x08H\x00\x12%\n\x06\x65\x66\x66ort\x18\x03 \x01(\x0b\x32\x13.vecinity.v1.EffortH\x00\x42\x08\n\x06\x63hoice\"=\n\x06\x45\x66\x66ort\x12\x0e\n\x06nprobe\x18\x01 \x01(\r\x12\x11\n\tef_search\x18\x02 \x01(\r\x12\x10\n\x08k_factor\x18\x03 \x01(\r\"\x88\x01\n\x04Hits\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\r\n\x05texts\x18\x03 \x03(\t\x12)\n\x07vectors\x18\x04 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x05 \x01(\x0e\x32\x16.vecinity.v1.Shortfall*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*?\n\tShortfall\x12\x19\n\x15SHORTFALL_UNSPECIFIED\x10\x00\x12\x17\n\x13SHORTFALL_FEW_ITEMS\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16vecinity/v1/core.proto\x12\x0bvecinity.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"(\n\x06Vector\x12\x0e\n\x06packed\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x03(\x02\",\n\x0bVectorBlock\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06packed\x18\x02 \x01(\x0c\"\x80\x01\n\x05Query\x12%\n\x06vector\x18\x01 \x01(\x0b\x32\x13.vecinity.v1.VectorH\x00\x12\x0c\n\x02id\x18\x02 \x01(\tH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12)\n\x08\x65xamples\x18\x04 \x01(\x0b\x32\x15.vecinity.v1.ExamplesH\x00\x42\x07\n\x05query\"h\n\x08\x45xamples\x12-\n\tpositives\x18\x01 \x03(\x0b\x32\x1a.vecinity.v1.WeightedQuery\x12-\n\tnegatives\x18\x02 \x03(\x0b\x32\x1a.vecinity.v1.WeightedQuery\"R\n\rWeightedQuery\x12!\n\x05query\x18\x01 \x01(\x0b\x32\x12.vecinity.v1.Query\x12\x13\n\x06weight\x18\x02 \x01(\x02H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x96\x01\n\nQueryBatch\x12+\n\x07vectors\x18\x01 \x01(\x0b\x32\x18.vecinity.v1.VectorBlockH\x00\x12&\n\x03ids\x18\x02 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x12(\n\x05texts\x18\x03 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x42\t\n\x07queries\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t\"m\n\x10SearchParameters\x12\x17\n\rtarget_recall\x18\x01 \x01(\x02H\x00\x12\x0f\n\x05\x65xact\x18\x02 \x01(\x08H\x00\x12%\n\x06\x65\x66\x66ort\x18\x03 \x01(\x0b\x32\x13.vecinity.v1.EffortH\x00\x42\x08\n\x06\x63hoice\"=\n\x06\x45\x66\x66ort\x12\x0e\n\x06nprobe\x18\x01 \x01(\r\x12\x11\n\tef_search\x18\x02 \x01(\r\x12\x10\n\x08k_factor\x18\x03 \x01(\r\"\xb5\x01\n\x04Hits\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0e\n\x06scores\x18\x02 \x03(\x02\x12\r\n\x05texts\x18\x03 \x03(\t\x12)\n\x07vectors\x18\x04 \x01(\x0b\x32\x18.vecinity.v1.VectorBlock\x12)\n\tshortfall\x18\x05 \x01(\x0e\x32\x16.vecinity.v1.Shortfall\x12+\n\nattributes\x18\x06 \x03(\x0b\x32\x17.vecinity.v1.Attributes\"j\n\x0bUnknownWord\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04word\x18\x02 \x01(\t\x12)\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x19.vecinity.v1.UnknownWords\x12\x13\n\x0breplacement\x18\x04 \x01(\t\"\xe3\x01\n\x0e\x41ttributeValue\x12\x14\n\nbool_value\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x12\x16\n\x0cstring_value\x18\x04 \x01(\tH\x00\x12\x35\n\x0ftimestamp_value\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x34\n\x11string_list_value\x18\x06 \x01(\x0b\x32\x17.vecinity.v1.StringListH\x00\x42\x07\n\x05value\"\x8d\x01\n\nAttributes\x12\x33\n\x06values\x18\x01 \x03(\x0b\x32#.vecinity.v1.Attributes.ValuesEntry\x1aJ\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.vecinity.v1.AttributeValue:\x02\x38\x01\"\xe1\x05\n\x06\x46ilter\x12\x34\n\ncomparison\x18\x01 \x01(\x0b\x32\x1e.vecinity.v1.Filter.ComparisonH\x00\x12+\n\x06one_of\x18\x02 \x01(\x0b\x32\x19.vecinity.v1.Filter.OneOfH\x00\x12\x30\n\x08\x63ontains\x18\x03 \x01(\x0b\x32\x1c.vecinity.v1.Filter.ContainsH\x00\x12\x10\n\x06\x65xists\x18\x04 \x01(\tH\x00\x12)\n\x06\x61ll_of\x18\x05 \x01(\x0b\x32\x17.vecinity.v1.FilterListH\x00\x12)\n\x06\x61ny_of\x18\x06 \x01(\x0b\x32\x17.vecinity.v1.FilterListH\x00\x12\"\n\x03not\x18\x07 \x01(\x0b\x32\x13.vecinity.v1.FilterH\x00\x1a{\n\nComparison\x12\x11\n\tattribute\x18\x01 \x01(\t\x12.\n\x08operator\x18\x02 \x01(\x0e\x32\x1c.vecinity.v1.Filter.Operator\x12*\n\x05value\x18\x03 \x01(\x0b\x32\x1b.vecinity.v1.AttributeValue\x1aG\n\x05OneOf\x12\x11\n\tattribute\x18\x01 \x01(\t\x12+\n\x06values\x18\x02 \x03(\x0b\x32\x1b.vecinity.v1.AttributeValue\x1a,\n\x08\x43ontains\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xb4\x01\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x12\n\x0eOPERATOR_EQUAL\x10\x01\x12\x16\n\x12OPERATOR_NOT_EQUAL\x10\x02\x12\x11\n\rOPERATOR_LESS\x10\x03\x12\x1a\n\x16OPERATOR_LESS_OR_EQUAL\x10\x04\x12\x14\n\x10OPERATOR_GREATER\x10\x05\x12\x1d\n\x19OPERATOR_GREATER_OR_EQUAL\x10\x06\x42\x0b\n\tcondition\"2\n\nFilterList\x12$\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x13.vecinity.v1.Filter\"\xbc\x01\n\tSelection\x12#\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x13.vecinity.v1.Filter\x12\x16\n\tmin_score\x18\x02 \x01(\x02H\x00\x88\x01\x01\x12\'\n\x08grouping\x18\x03 \x01(\x0b\x32\x15.vecinity.v1.Grouping\x12)\n\tdiversity\x18\x04 \x01(\x0b\x32\x16.vecinity.v1.Diversity\x12\x10\n\x08\x66\x61rthest\x18\x05 \x01(\x08\x42\x0c\n\n_min_score\"5\n\x08Grouping\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x16\n\x0ehits_per_group\x18\x02 \x01(\r\"E\n\tDiversity\x12\x16\n\trelevance\x18\x01 \x01(\x02H\x00\x88\x01\x01\x12\x12\n\ncandidates\x18\x02 \x01(\rB\x0c\n\n_relevance\"\xa5\x03\n\x04Plan\x12\r\n\x05index\x18\x01 \x01(\t\x12\'\n\x08strategy\x18\x02 \x01(\x0e\x32\x15.vecinity.v1.Strategy\x12#\n\x06\x65\x66\x66ort\x18\x03 \x01(\x0b\x32\x13.vecinity.v1.Effort\x12\x1a\n\rtarget_recall\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12\x1d\n\x10predicted_recall\x18\x05 \x01(\x02H\x01\x88\x01\x01\x12:\n\x12\x63\x61libration_source\x18\x06 \x01(\x0e\x32\x1e.vecinity.v1.CalibrationSource\x12\r\n\x05items\x18\x07 \x01(\x04\x12\x1b\n\x0eitems_matching\x18\x08 \x01(\x04H\x02\x88\x01\x01\x12\x15\n\ritems_scanned\x18\t \x01(\x04\x12\x0f\n\x07reasons\x18\n \x03(\t\x12!\n\x05times\x18\x0b \x01(\x0b\x32\x12.vecinity.v1.Times\x12\x18\n\x10texts_remembered\x18\x0c \x01(\x04\x42\x10\n\x0e_target_recallB\x13\n\x11_predicted_recallB\x11\n\x0f_items_matching\"\xdc\x01\n\x05Times\x12(\n\x05queue\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x65mbed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06search\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x06lookup\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*Z\n\tShortfall\x12\x19\n\x15SHORTFALL_UNSPECIFIED\x10\x00\x12\x17\n\x13SHORTFALL_FEW_ITEMS\x10\x01\x12\x19\n\x15SHORTFALL_FEW_MATCHES\x10\x02*\x9d\x01\n\x0cUnknownWords\x12\x1d\n\x19UNKNOWN_WORDS_UNSPECIFIED\x10\x00\x12\x17\n\x13UNKNOWN_WORDS_ERROR\x10\x01\x12\x16\n\x12UNKNOWN_WORDS_SKIP\x10\x02\x12\x19\n\x15UNKNOWN_WORDS_SUBWORD\x10\x03\x12\"\n\x1eUNKNOWN_WORDS_NEAREST_SPELLING\x10\x04*\xd6\x01\n\rAttributeType\x12\x1e\n\x1a\x41TTRIBUTE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41TTRIBUTE_TYPE_BOOL\x10\x01\x12\x18\n\x14\x41TTRIBUTE_TYPE_INT64\x10\x02\x12\x19\n\x15\x41TTRIBUTE_TYPE_DOUBLE\x10\x03\x12\x19\n\x15\x41TTRIBUTE_TYPE_STRING\x10\x04\x12\x1c\n\x18\x41TTRIBUTE_TYPE_TIMESTAMP\x10\x05\x12\x1e\n\x1a\x41TTRIBUTE_TYPE_STRING_LIST\x10\x06*\x9e\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTRATEGY_INDEX\x10\x01\x12\x12\n\x0eSTRATEGY_EXACT\x10\x02\x12\x1a\n\x16STRATEGY_EXACT_MATCHES\x10\x03\x12\x1b\n\x17STRATEGY_INDEX_FILTERED\x10\x04\x12\x17\n\x13STRATEGY_OVER_FETCH\x10\x05*u\n\x11\x43\x61librationSource\x12\"\n\x1e\x43\x41LIBRATION_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41LIBRATION_SOURCE_ITEMS\x10\x01\x12\x1e\n\x1a\x43\x41LIBRATION_SOURCE_QUERIES\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vecinity.v1.core_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METRIC']._serialized_start=710
-  _globals['_METRIC']._serialized_end=799
-  _globals['_SHORTFALL']._serialized_start=801
-  _globals['_SHORTFALL']._serialized_end=864
-  _globals['_VECTOR']._serialized_start=39
-  _globals['_VECTOR']._serialized_end=79
-  _globals['_VECTORBLOCK']._serialized_start=81
-  _globals['_VECTORBLOCK']._serialized_end=125
-  _globals['_QUERY']._serialized_start=127
-  _globals['_QUERY']._serialized_end=212
-  _globals['_QUERYBATCH']._serialized_start=215
-  _globals['_QUERYBATCH']._serialized_end=365
-  _globals['_STRINGLIST']._serialized_start=367
-  _globals['_STRINGLIST']._serialized_end=395
-  _globals['_SEARCHPARAMETERS']._serialized_start=397
-  _globals['_SEARCHPARAMETERS']._serialized_end=506
-  _globals['_EFFORT']._serialized_start=508
-  _globals['_EFFORT']._serialized_end=569
-  _globals['_HITS']._serialized_start=572
-  _globals['_HITS']._serialized_end=708
+  _globals['_ATTRIBUTES_VALUESENTRY']._loaded_options = None
+  _globals['_ATTRIBUTES_VALUESENTRY']._serialized_options = b'8\001'
+  _globals['_METRIC']._serialized_start=3292
+  _globals['_METRIC']._serialized_end=3381
+  _globals['_SHORTFALL']._serialized_start=3383
+  _globals['_SHORTFALL']._serialized_end=3473
+  _globals['_UNKNOWNWORDS']._serialized_start=3476
+  _globals['_UNKNOWNWORDS']._serialized_end=3633
+  _globals['_ATTRIBUTETYPE']._serialized_start=3636
+  _globals['_ATTRIBUTETYPE']._serialized_end=3850
+  _globals['_STRATEGY']._serialized_start=3853
+  _globals['_STRATEGY']._serialized_end=4011
+  _globals['_CALIBRATIONSOURCE']._serialized_start=4013
+  _globals['_CALIBRATIONSOURCE']._serialized_end=4130
+  _globals['_VECTOR']._serialized_start=104
+  _globals['_VECTOR']._serialized_end=144
+  _globals['_VECTORBLOCK']._serialized_start=146
+  _globals['_VECTORBLOCK']._serialized_end=190
+  _globals['_QUERY']._serialized_start=193
+  _globals['_QUERY']._serialized_end=321
+  _globals['_EXAMPLES']._serialized_start=323
+  _globals['_EXAMPLES']._serialized_end=427
+  _globals['_WEIGHTEDQUERY']._serialized_start=429
+  _globals['_WEIGHTEDQUERY']._serialized_end=511
+  _globals['_QUERYBATCH']._serialized_start=514
+  _globals['_QUERYBATCH']._serialized_end=664
+  _globals['_STRINGLIST']._serialized_start=666
+  _globals['_STRINGLIST']._serialized_end=694
+  _globals['_SEARCHPARAMETERS']._serialized_start=696
+  _globals['_SEARCHPARAMETERS']._serialized_end=805
+  _globals['_EFFORT']._serialized_start=807
+  _globals['_EFFORT']._serialized_end=868
+  _globals['_HITS']._serialized_start=871
+  _globals['_HITS']._serialized_end=1052
+  _globals['_UNKNOWNWORD']._serialized_start=1054
+  _globals['_UNKNOWNWORD']._serialized_end=1160
+  _globals['_ATTRIBUTEVALUE']._serialized_start=1163
+  _globals['_ATTRIBUTEVALUE']._serialized_end=1390
+  _globals['_ATTRIBUTES']._serialized_start=1393
+  _globals['_ATTRIBUTES']._serialized_end=1534
+  _globals['_ATTRIBUTES_VALUESENTRY']._serialized_start=1460
+  _globals['_ATTRIBUTES_VALUESENTRY']._serialized_end=1534
+  _globals['_FILTER']._serialized_start=1537
+  _globals['_FILTER']._serialized_end=2274
+  _globals['_FILTER_COMPARISON']._serialized_start=1836
+  _globals['_FILTER_COMPARISON']._serialized_end=1959
+  _globals['_FILTER_ONEOF']._serialized_start=1961
+  _globals['_FILTER_ONEOF']._serialized_end=2032
+  _globals['_FILTER_CONTAINS']._serialized_start=2034
+  _globals['_FILTER_CONTAINS']._serialized_end=2078
+  _globals['_FILTER_OPERATOR']._serialized_start=2081
+  _globals['_FILTER_OPERATOR']._serialized_end=2261
+  _globals['_FILTERLIST']._serialized_start=2276
+  _globals['_FILTERLIST']._serialized_end=2326
+  _globals['_SELECTION']._serialized_start=2329
+  _globals['_SELECTION']._serialized_end=2517
+  _globals['_GROUPING']._serialized_start=2519
+  _globals['_GROUPING']._serialized_end=2572
+  _globals['_DIVERSITY']._serialized_start=2574
+  _globals['_DIVERSITY']._serialized_end=2643
+  _globals['_PLAN']._serialized_start=2646
+  _globals['_PLAN']._serialized_end=3067
+  _globals['_TIMES']._serialized_start=3070
+  _globals['_TIMES']._serialized_end=3290
 # @@protoc_insertion_point(module_scope)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evecinity/v1/error_reason.proto\x12\x0bvecinity.v1\"\x1f\n\rNearSpellings\x12\x0e\n\x06values\x18\x01 \x03(\t*\xff\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12%\n!ERROR_REASON_COLLECTION_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_VERSION_NOT_FOUND\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_ITEM_NOT_FOUND\x10\x04\x12\x1d\n\x19\x45RROR_REASON_UNKNOWN_WORD\x10\x05\x12\x1c\n\x18\x45RROR_REASON_NO_EMBEDDER\x10\x06\x12%\n!ERROR_REASON_EMBEDDER_UNAVAILABLE\x10\x07\x12\x18\n\x14\x45RROR_REASON_CORRUPT\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12\x1f\n\x1b\x45RROR_REASON_TOO_MANY_CALLS\x10\n\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_UNKNOWN_METHOD\x10\r\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evecinity/v1/error_reason.proto\x12\x0bvecinity.v1\"\x1f\n\rNearSpellings\x12\x0e\n\x06values\x18\x01 \x03(\t*\xbd\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x45RROR_REASON_INVALID_ARGUMENT\x10\x01\x12%\n!ERROR_REASON_COLLECTION_NOT_FOUND\x10\x02\x12\"\n\x1e\x45RROR_REASON_VERSION_NOT_FOUND\x10\x03\x12\x1f\n\x1b\x45RROR_REASON_ITEM_NOT_FOUND\x10\x04\x12\x1d\n\x19\x45RROR_REASON_UNKNOWN_WORD\x10\x05\x12\x1c\n\x18\x45RROR_REASON_NO_EMBEDDER\x10\x06\x12%\n!ERROR_REASON_EMBEDDER_UNAVAILABLE\x10\x07\x12\x18\n\x14\x45RROR_REASON_CORRUPT\x10\x08\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\t\x12\x1f\n\x1b\x45RROR_REASON_TOO_MANY_CALLS\x10\n\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x0b\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_UNKNOWN_METHOD\x10\r\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\x0e\x12\x1c\n\x18\x45RROR_REASON_NO_SUBWORDS\x10\x0f\x12\x1e\n\x1a\x45RROR_REASON_EMBEDDER_LOST\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vecinity.v1.error_reason_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=81
-  _globals['_ERRORREASON']._serialized_end=592
+  _globals['_ERRORREASON']._serialized_end=654
   _globals['_NEARSPELLINGS']._serialized_start=47
   _globals['_NEARSPELLINGS']._serialized_end=78
 # @@protoc_insertion_point(module_scope)

@@ -24,6 +24,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_UNKNOWN_METHOD: _ClassVar[ErrorReason]
     ERROR_REASON_STORAGE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SUBWORDS: _ClassVar[ErrorReason]
+    ERROR_REASON_EMBEDDER_LOST: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_ARGUMENT: ErrorReason
 ERROR_REASON_COLLECTION_NOT_FOUND: ErrorReason
@@ -39,6 +41,8 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_UNKNOWN_METHOD: ErrorReason
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason
+ERROR_REASON_NO_SUBWORDS: ErrorReason
+ERROR_REASON_EMBEDDER_LOST: ErrorReason
 
 class NearSpellings(_message.Message):
     __slots__ = ("values",)

@@ -55,6 +55,31 @@ class SearchServiceStub:
                 request_serializer=vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityRequest.SerializeToString,
                 response_deserializer=vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityResponse.FromString,
                 _registered_method=True)
+        self.BatchSolveAnalogies = channel.unary_unary(
+                '/vecinity.v1.SearchService/BatchSolveAnalogies',
+                request_serializer=vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesRequest.SerializeToString,
+                response_deserializer=vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesResponse.FromString,
+                _registered_method=True)
+        self.FindOddOneOut = channel.unary_unary(
+                '/vecinity.v1.SearchService/FindOddOneOut',
+                request_serializer=vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutRequest.SerializeToString,
+                response_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutResponse.FromString,
+                _registered_method=True)
+        self.FindCloserItems = channel.unary_unary(
+                '/vecinity.v1.SearchService/FindCloserItems',
+                request_serializer=vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsRequest.SerializeToString,
+                response_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsResponse.FromString,
+                _registered_method=True)
+        self.StreamNeighbours = channel.unary_stream(
+                '/vecinity.v1.SearchService/StreamNeighbours',
+                request_serializer=vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursRequest.SerializeToString,
+                response_deserializer=vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursResponse.FromString,
+                _registered_method=True)
+        self.FindDuplicates = channel.unary_stream(
+                '/vecinity.v1.SearchService/FindDuplicates',
+                request_serializer=vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesRequest.SerializeToString,
+                response_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -76,7 +101,7 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SolveAnalogy(self, request, context):
-        """The k items closest to a weighted sum, as in king - man + woman (3CosAdd; Mikolov, Yih and Zweig 2013).
+        """The k items that solve an analogy, as in king - man + woman, by one of several methods.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +109,41 @@ class SearchServiceServicer:
 
     def ComputeSimilarity(self, request, context):
         """The score of pairs of items, texts or vectors with each other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchSolveAnalogies(self, request, context):
+        """Many analogies at once; cheaper for each than as many calls of SolveAnalogy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindOddOneOut(self, request, context):
+        """Which of several items or texts fits least among the others.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindCloserItems(self, request, context):
+        """The items closer to a query than a given item is, and that item's rank.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamNeighbours(self, request, context):
+        """The k closest items of every item: the k-nearest-neighbour graph, in parts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindDuplicates(self, request, context):
+        """All pairs of items that score at least a threshold with each other, in parts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +171,31 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.ComputeSimilarity,
                     request_deserializer=vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityRequest.FromString,
                     response_serializer=vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityResponse.SerializeToString,
+            ),
+            'BatchSolveAnalogies': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchSolveAnalogies,
+                    request_deserializer=vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesRequest.FromString,
+                    response_serializer=vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesResponse.SerializeToString,
+            ),
+            'FindOddOneOut': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindOddOneOut,
+                    request_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutRequest.FromString,
+                    response_serializer=vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutResponse.SerializeToString,
+            ),
+            'FindCloserItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCloserItems,
+                    request_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsRequest.FromString,
+                    response_serializer=vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsResponse.SerializeToString,
+            ),
+            'StreamNeighbours': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamNeighbours,
+                    request_deserializer=vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursRequest.FromString,
+                    response_serializer=vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursResponse.SerializeToString,
+            ),
+            'FindDuplicates': grpc.unary_stream_rpc_method_handler(
+                    servicer.FindDuplicates,
+                    request_deserializer=vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesRequest.FromString,
+                    response_serializer=vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +307,141 @@ class SearchService:
             '/vecinity.v1.SearchService/ComputeSimilarity',
             vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityRequest.SerializeToString,
             vecinity_dot_v1_dot_search__service__pb2.ComputeSimilarityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchSolveAnalogies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vecinity.v1.SearchService/BatchSolveAnalogies',
+            vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesRequest.SerializeToString,
+            vecinity_dot_v1_dot_search__service__pb2.BatchSolveAnalogiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindOddOneOut(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vecinity.v1.SearchService/FindOddOneOut',
+            vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutRequest.SerializeToString,
+            vecinity_dot_v1_dot_search__service__pb2.FindOddOneOutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindCloserItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vecinity.v1.SearchService/FindCloserItems',
+            vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsRequest.SerializeToString,
+            vecinity_dot_v1_dot_search__service__pb2.FindCloserItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamNeighbours(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/vecinity.v1.SearchService/StreamNeighbours',
+            vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursRequest.SerializeToString,
+            vecinity_dot_v1_dot_search__service__pb2.StreamNeighboursResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/vecinity.v1.SearchService/FindDuplicates',
+            vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesRequest.SerializeToString,
+            vecinity_dot_v1_dot_search__service__pb2.FindDuplicatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,14 +11,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from vecinity.indexer.cpus import available_cpus
 from vecinity.indexer.errors import SettingError
 from vecinity.service.limits import Limits
 
 _PREFIX = "VECINITY_"
 _CONFIG_VARIABLE = "VECINITY_CONFIG"
+
+_WORKERS_MAX = 8
+"""Each takes some hundred megabytes; beyond, the threads of each do more for large requests."""
 
 
 class Config(BaseSettings):
@@ -28,8 +32,34 @@ class Config(BaseSettings):
 
     data_dir: Path = Path("data")
     listen: str = Field("127.0.0.1:50051", description="host:port; port 0 takes a free one; loopback by default")
+    edge: Literal["auto", "grpcio", "nghttp2"] = Field(
+        "auto",
+        description="what carries gRPC; auto: nghttp2, which costs least, or grpcio without libnghttp2",
+    )
+    reuse_port: bool = Field(False, description="whether other processes may listen on the same address")
+    tls_certificate: Path | None = Field(None, description="PEM file with the server's certificate chain: serves TLS")
+    tls_key: Path | None = Field(None, description="PEM file with its private key")
+    tls_client_ca: Path | None = Field(None, description="PEM file: clients must show a certificate of one of these")
     reflection: bool = Field(False, description="whether tools such as grpcurl may ask for the schema")
-    threads: Annotated[int, Field(ge=0, le=1_024)] = Field(0, description="search threads; 0: one for each CPU")
+    workers: Annotated[int, Field(ge=0, le=256)] = Field(
+        0, description="processes that answer; 0: one for each CPU, at most 8"
+    )
+    threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
+        0, description="search threads of each worker, for what is large; 0: one for each CPU"
+    )
+    pin_workers: bool = Field(
+        False, description="whether each of several workers stays on a CPU of its own, its search threads too"
+    )
+    metrics: str | None = Field(
+        None,
+        description="host:port where Prometheus fetches metrics (HTTP); port 0 takes a free one; off by default",
+    )
+    embed_threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
+        0, description="threads of each worker's process that embeds by MiniLM; 0: the CPUs shared among workers"
+    )
+    embeddings_kept: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        10_000, description="vectors of texts that each worker remembers, at 1.5 kB each for MiniLM; 0: none"
+    )
     k_max: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     batch_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(10_000, description="queries, or pairs, in one call")
     texts_max: Annotated[int, Field(ge=1)] = Field(1_000, description="texts to embed in one call")
@@ -37,9 +67,12 @@ class Config(BaseSettings):
     hits_max: Annotated[int, Field(ge=1)] = Field(1_000_000, description="queries × k in one call")
     message_bytes_max: Annotated[int, Field(ge=4_096, lt=1 << 31)] = 64 << 20
     calls_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        256, description="calls under way at once; more are refused"
+        256, description="calls under way at once in each worker; more are refused"
     )
     target_recall: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="for requests that name no effort")
+    analogy_recall: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.995, description="for analogies that name no effort; their queries are harder than those of the calibration"
+    )
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(10.0, description="for calls under way at SIGTERM")
     refresh_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(0.25, description="between looks for new versions")
     verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")
@@ -47,12 +80,32 @@ class Config(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
+    def worker_count(self) -> int:
+        """How many processes answer."""
+        return self.workers or min(available_cpus(), _WORKERS_MAX)
+
+    @property
+    def embed_threads_each(self) -> int:
+        """Threads of each process that embeds."""
+        return self.embed_threads or max(1, available_cpus() // self.worker_count)
+
+    @property
     def limits(self) -> Limits:
         return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
-    @field_validator("listen")
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Config:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both or neither")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @field_validator("listen", "metrics")
     @classmethod
-    def _has_port(cls, value: str) -> str:
+    def _has_port(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65_535:
             raise ValueError("must be host:port, such as 127.0.0.1:50051")

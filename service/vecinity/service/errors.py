@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidArgumentError   a field of the request breaks a rule
 ├── DeadlineError          the deadline of the call has passed
 ├── TooManyCallsError      as many calls are under way as the server allows
+├── EmbedderLostError      the process that embeds died, twice
 ├── ShuttingDownError      the server takes no new calls
 └── UnknownMethodError     there is no such method
 """
@@ -37,6 +38,13 @@ class TooManyCallsError(ServiceError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} calls are under way, as many as this server allows: try again later")
         self.limit = limit
+
+
+class EmbedderLostError(ServiceError):
+    """The process that embeds died, and so did the one that took its place."""
+
+    def __init__(self) -> None:
+        super().__init__("the process that turns texts into vectors died, twice: try again, or see the server's log")
 
 
 class ShuttingDownError(ServiceError):

@@ -7,6 +7,7 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
 
 
 class _StandardError:
@@ -21,17 +22,26 @@ class _StandardError:
     debug = info = warning = error = msg
 
 
-def configure_log(level: str, format: str) -> None:
+def configure_log(level: str, format: str, *, worker: int | None = None) -> None:
     """Set up structlog for this process.
 
     Args:
         level: "debug", "info", "warning" or "error".
         format: "console" or "json".
+        worker: Number of this process among several, which each line then has.
     """
     as_json = format == "json"
+
+    def add_worker(_logger: object, _method: str, event: EventDict) -> EventDict:
+        # Not as a context variable: the threads of a pool have none.
+        if worker is not None:
+            event.setdefault("worker", worker)
+        return event
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            add_worker,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False),

@@ -20,6 +20,7 @@ from ulid import ULID
 from vecinity.indexer import errors as indexer
 from vecinity.service.errors import (
     DeadlineError,
+    EmbedderLostError,
     InvalidArgumentError,
     ShuttingDownError,
     TooManyCallsError,
@@ -52,6 +53,7 @@ _TABLE: dict[type[Exception], _Mapping] = {
         error_reason_pb2.ERROR_REASON_TOO_MANY_CALLS,
         lambda e: {"limit": str(e.limit)},
     ),
+    EmbedderLostError: _Mapping(code_pb2.UNAVAILABLE, error_reason_pb2.ERROR_REASON_EMBEDDER_LOST),
     ShuttingDownError: _Mapping(code_pb2.UNAVAILABLE, error_reason_pb2.ERROR_REASON_SHUTTING_DOWN),
     UnknownMethodError: _Mapping(
         code_pb2.UNIMPLEMENTED, error_reason_pb2.ERROR_REASON_UNKNOWN_METHOD, lambda e: {"name": _cut(e.method)}
@@ -81,6 +83,7 @@ _TABLE: dict[type[Exception], _Mapping] = {
         error_reason_pb2.ERROR_REASON_NO_EMBEDDER,
         lambda e: {"collection": e.collection},
     ),
+    indexer.NoSubwordsError: _Mapping(code_pb2.FAILED_PRECONDITION, error_reason_pb2.ERROR_REASON_NO_SUBWORDS),
     indexer.MissingExtraError: _Mapping(
         code_pb2.FAILED_PRECONDITION, error_reason_pb2.ERROR_REASON_EMBEDDER_UNAVAILABLE
     ),

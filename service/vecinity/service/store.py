@@ -8,59 +8,81 @@ truncated or altered file) is refused, and the newest older one that can be open
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import structlog
 
+from vecinity.indexer.ann import Family, effort_of
 from vecinity.indexer.catalog import Catalog, VersionRecord
-from vecinity.indexer.embedding import Embedder, open_embedder
+from vecinity.indexer.embedding import Embedder
 from vecinity.indexer.errors import IndexerError, NoEmbedderError, StorageError
 from vecinity.indexer.segment import Segment
-from vecinity.service.planner import Plan, Wish
+from vecinity.indexer.stored_vectors import as_float32
+from vecinity.service.embedders import Embedders, SharedEmbedder
+from vecinity.service.errors import InvalidArgumentError, ServiceError
+from vecinity.service.grouping import Groupings
+from vecinity.service.matching import Matches
+from vecinity.service.planner import Asked, Plan, Wish
 
 _log = structlog.get_logger()
 
 _PINNED_MAX = 8
 
+_RETRY_SECONDS = 5.0
+"""Until a version is tried again that could not be opened for want of something that may be there later."""
+
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+
 
 @dataclass(eq=False)
 class OpenVersion:
-    """A version ready to answer. Immutable but for its embedder, opened when a text first needs it, and for `plans`,
-    what the planner chose before."""
+    """A version ready to answer. Immutable but for its embedder, opened when a text first needs it, and for what it
+    remembers: `plans` and `ready`, what was planned and made ready for searches before, `matches`, the items found to
+    meet filters, and `groupings`.
+
+    Attributes:
+        embedder: None if the collection was built from vectors.
+    """
 
     record: VersionRecord
     segment: Segment
-    data_dir: Path
-    plans: dict[tuple[Wish, int], Plan] = field(default_factory=dict)
-    _embedder: Embedder | None = None
-    _lock: Lock = field(default_factory=Lock)
+    embedder: SharedEmbedder | None
+    plans: dict[tuple[Wish, Asked], Plan] = field(default_factory=dict)
+    ready: dict[int, Any] = field(default_factory=dict)
+    matches: Matches = field(init=False)
+    groupings: Groupings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.matches = Matches(self.segment)
+        self.groupings = Groupings(self.segment)
+
+    def check_dimension(self, dimension: int, field: str) -> None:
+        """
+        Raises:
+            InvalidArgumentError: A vector of that dimension, at `field` in a request, is not one of this collection.
+        """
+        if dimension != self.record.dimension:
+            raise InvalidArgumentError(
+                field, f"has dimension {dimension}; collection {self.record.collection!r} has {self.record.dimension}"
+            )
 
     def open_embedder(self) -> Embedder:
         """The embedder, opened if it is not open yet. May take seconds the first time: call it in a thread.
 
         Raises:
             NoEmbedderError: The collection was built from vectors.
-            MissingExtraError, CorruptError: See `open_embedder`.
+            MissingExtraError, CorruptError, EmbedderLostError: See `SharedEmbedder.open`.
         """
-        if self.record.embedder is None:
+        if self.embedder is None:
             raise NoEmbedderError(self.record.collection)
-        with self._lock:
-            if self._embedder is None:
-                self._embedder = open_embedder(self.record.embedder, self.data_dir)
-            return self._embedder
-
-    @property
-    def has_embedder(self) -> bool:
-        """Whether it is open."""
-        return self._embedder is not None
-
-    def take_embedder(self, other: OpenVersion) -> None:
-        """Share the embedder of another version that was made by the same model."""
-        if other.record.embedder == self.record.embedder:
-            self._embedder = other._embedder
+        return self.embedder.open()
 
 
 class Store:
@@ -69,18 +91,21 @@ class Store:
     Args:
         data_dir: What `vecinity build` wrote.
         verify: Whether to compare checksums when a version is opened.
+        embedders: Of that directory; closed with the store. None opens them in this process.
 
     Raises:
         SettingError: There is no catalog in `data_dir`.
     """
 
-    def __init__(self, data_dir: Path, *, verify: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, verify: bool = True, embedders: Embedders | None = None) -> None:
         self.data_dir = data_dir
         self.verify = verify
+        self._embedders = embedders or Embedders(data_dir)
         self._catalog = Catalog(data_dir, create=False)
         self._inode = self._catalog.path.stat().st_ino
         self._catalog_lock = Lock()
         self._seen_changes = -1
+        self._retry_at = math.inf
         self._current: dict[str, OpenVersion] = {}
         self._refused: dict[str, IndexerError] = {}
         self._published: set[tuple[str, int]] = set()
@@ -89,6 +114,7 @@ class Store:
         self._opening: dict[tuple[str, int], asyncio.Task[OpenVersion]] = {}
 
     def close(self) -> None:
+        self._embedders.close()
         with self._catalog_lock:
             self._catalog.close()
 
@@ -102,11 +128,12 @@ class Store:
         with self._catalog_lock:
             self._reopen_if_replaced()
             changes = self._catalog.changes()
-            if changes == self._seen_changes:
+            if changes == self._seen_changes and time.monotonic() < self._retry_at:
                 return False
             names = self._catalog.collections()
             versions = {name: self._catalog.versions(name) for name in names}
             current = {name: self._catalog.version(name).number for name in names}
+        self._retry_at = math.inf
         for name, records in versions.items():
             # A rollback makes an older version current: newer ones are then no candidates.
             self._open_newest(name, [record for record in records if record.number <= current[name]])
@@ -126,6 +153,11 @@ class Store:
             self._catalog = Catalog(self.data_dir, create=False)
             self._inode, self._seen_changes = inode, -1
 
+    def serving(self, collection: str, number: int = 0) -> OpenVersion | None:
+        """The current version of a collection, if there is one and it is the one asked for, or 0 was asked for."""
+        version = self._current.get(collection)
+        return version if version is not None and number in (0, version.record.number) else None
+
     async def get(self, collection: str, number: int = 0) -> OpenVersion:
         """The version that answers: the current one for 0, else the one pinned.
 
@@ -133,8 +165,7 @@ class Store:
             CollectionNotFoundError, VersionNotFoundError
             CorruptError: No version of the collection could be opened, or not the pinned one.
         """
-        version = self._current.get(collection)
-        if version is not None and number in (0, version.record.number):
+        if (version := self.serving(collection, number)) is not None:
             return version
         if number == 0:
             raise await asyncio.to_thread(self._why_not_served, collection)
@@ -145,11 +176,16 @@ class Store:
         # However many calls ask for it at once, it is opened once. One that gives up does not stop the others.
         if key not in self._opening:
             self._opening[key] = asyncio.create_task(asyncio.to_thread(self._open_pinned, collection, number))
-            self._opening[key].add_done_callback(lambda _: self._opening.pop(key, None))
+            self._opening[key].add_done_callback(lambda task: self._opened(key, task))
         version = self._pinned[key] = await asyncio.shield(self._opening[key])
         if len(self._pinned) > _PINNED_MAX:
             self._pinned.popitem(last=False)
         return version
+
+    def _opened(self, key: tuple[str, int], task: asyncio.Task[OpenVersion]) -> None:
+        del self._opening[key]
+        if not task.cancelled():
+            task.exception()  # looked at, even if nobody waits any more
 
     def _why_not_served(self, collection: str) -> IndexerError:
         with self._catalog_lock:
@@ -164,10 +200,7 @@ class Store:
     def _open_pinned(self, collection: str, number: int) -> OpenVersion:
         with self._catalog_lock:
             record = self._catalog.version(collection, number)
-        version = self._open(record)
-        if (current := self._current.get(collection)) is not None:
-            version.take_embedder(current)
-        return version
+        return self._open(record)
 
     def _open_newest(self, name: str, records: list[VersionRecord]) -> None:
         serving = self._current.get(name)
@@ -182,9 +215,10 @@ class Store:
                     error if isinstance(error, IndexerError) else StorageError(f"{name!r} can't be opened: {error!r}")
                 )
                 self._refused.setdefault(name, known)
+                if _is_passing(error):
+                    self._retry_at = time.monotonic() + _RETRY_SECONDS
                 continue
             if serving is not None:
-                version.take_embedder(serving)
                 self._warm_embedder(version, serving)
             self._current[name] = version
             self._refused.pop(name, None)
@@ -194,11 +228,29 @@ class Store:
     @staticmethod
     def _warm_embedder(version: OpenVersion, serving: OpenVersion) -> None:
         """Where texts are asked, the first text of a new version must not wait for its model."""
-        if version.record.embedder is not None and serving.has_embedder:
+        if version.embedder is not None and serving.embedder is not None and serving.embedder.is_open:
             try:
                 version.open_embedder()
-            except IndexerError as error:
+            except (IndexerError, ServiceError) as error:
                 _log.warning("embedder not available", collection=version.record.collection, reason=str(error))
 
     def _open(self, record: VersionRecord) -> OpenVersion:
-        return OpenVersion(record, Segment(self._catalog.segment_folder(record), verify=self.verify), self.data_dir)
+        segment = Segment(self._catalog.segment_folder(record), verify=self.verify)
+        _warm(segment)
+        embedder = None if record.embedder is None else self._embedders.of(record.embedder)
+        return OpenVersion(record, segment, embedder)
+
+
+def _is_passing(error: BaseException | None) -> bool:
+    """Whether it was for want of open files or of memory."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _PASSING):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _warm(segment: Segment) -> None:
+    """Search once, so that the first call does not wait for what is made or mapped at first use."""
+    if segment.rows and segment.index.spec.family is not Family.FLAT:
+        segment.index.search(as_float32(segment.vectors[:1]), 1, effort_of(segment.index.spec, 1, k_factor=1))

@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli import build, convert, query, serve, train
+from vecinity.cli import build, convert, serve, train
 from vecinity.cli.demo import command as demo
 from vecinity.cli.evaluate import command as evaluate
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
+from vecinity.cli.query import analogy, collections, graph, search, similarity
 
 NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
 
@@ -32,10 +33,13 @@ app.command("train")(train.train)
 app.command("convert")(convert.convert)
 app.command("evaluate")(evaluate.evaluate)
 app.command("serve")(serve.serve)
-app.command("search")(query.search)
-app.command("analogy")(query.analogy)
-app.command("similarity")(query.similarity)
-app.command("collections")(query.collections)
+app.command("search")(search.search)
+app.command("analogy")(analogy.analogy)
+app.command("similarity")(similarity.similarity)
+app.command("odd-one-out")(similarity.odd_one_out)
+app.command("neighbours")(graph.neighbours)
+app.command("duplicates")(graph.duplicates)
+app.command("collections")(collections.collections)
 app.command("demo")(demo.demo)
 
 
@@ -84,12 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return ExitCode.ERROR
         if code is None:
             raise
-        _complain(str(error) + (NO_SERVER if code is ExitCode.UNAVAILABLE else ""))
+        message = str(error) + (NO_SERVER if code is ExitCode.UNAVAILABLE else "")
+        _complain(message, keep_lines=hasattr(error, "column"))  # a caret under a place means nothing on one line
         return code
 
 
-def _complain(message: str) -> None:
-    typer.echo(f"vecinity: {' '.join(message.split())}", err=True)
+def _complain(message: str, *, keep_lines: bool = False) -> None:
+    typer.echo(f"vecinity: {message if keep_lines else ' '.join(message.split())}", err=True)
 
 
 def run() -> None:

@@ -10,21 +10,34 @@ directory without a server. Errors are the classes of `vecinity.client.errors`.
 """
 
 from vecinity.client._async.client import AsyncClient
+from vecinity.client._plans import Plan, Strategy, Times
 from vecinity.client._sync.client import Client
 from vecinity.client._types import (
+    AnalogyMethod,
+    AttributeType,
+    AttributeValue,
     BatchSearchResult,
     CalibrationPoint,
+    CalibrationSource,
+    CloserItems,
     Collection,
+    Duplicate,
     Effort,
     Embedder,
     Embeddings,
     Hit,
     Index,
     Metric,
+    Neighbours,
+    OddOneOut,
     Query,
     SearchResult,
     Term,
     Text,
+    Tournament,
+    TournamentEntry,
+    UnknownWord,
+    UnknownWords,
 )
 from vecinity.client.errors import (
     CorruptError,
@@ -40,13 +53,19 @@ from vecinity.client.errors import (
 )
 
 __all__ = [
+    "AnalogyMethod",
     "AsyncClient",
+    "AttributeType",
+    "AttributeValue",
     "BatchSearchResult",
     "CalibrationPoint",
+    "CalibrationSource",
     "Client",
+    "CloserItems",
     "Collection",
     "CorruptError",
     "DeadlineExceededError",
+    "Duplicate",
     "Effort",
     "Embedder",
     "Embeddings",
@@ -56,13 +75,22 @@ __all__ = [
     "InternalError",
     "InvalidArgumentError",
     "Metric",
+    "Neighbours",
     "NotFoundError",
+    "OddOneOut",
+    "Plan",
     "Query",
     "ResourceExhaustedError",
     "SearchResult",
+    "Strategy",
     "Term",
     "Text",
+    "Times",
+    "Tournament",
+    "TournamentEntry",
     "UnavailableError",
     "UnimplementedError",
+    "UnknownWord",
+    "UnknownWords",
     "VecinityError",
 ]

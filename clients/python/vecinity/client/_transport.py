@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,7 +21,7 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _MESSAGE_BYTES_MAX = 256 << 20
 
 # gRPC itself tries again, with growing pauses, where there is no server or one that is stopping. These services only
-# read, so a call that was answered twice does no harm.
+# read, so a call that was answered twice does no harm. A stream is tried again only until its first part has come.
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -42,21 +44,34 @@ _OPTIONS = [
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
+    # A connection for each client, so that several use several of a server's processes; gRPC would share one.
+    ("grpc.use_local_subchannel_pool", 1),
 ]
+
+R = TypeVar("R")
+AsyncParts = AsyncGenerator[R, None]
+Parts = Generator[R, None, None]
+"""The parts of an answer. Closing the generator ends the work for it."""
 
 
 class Transport(Protocol):
-    """Carries one request and waits for its response."""
+    """Carries one request and waits for its response, or iterates over the parts of it."""
 
     def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any: ...
+
+    def stream(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Parts[Any]: ...
 
     def close(self) -> None: ...
 
 
 class AsyncTransport(Protocol):
-    """Carries one request; its response is awaited."""
+    """Carries one request; its response, or each part of it, is awaited."""
 
     async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any: ...
+
+    def stream(
+        self, method: str, request: Message, response: type[Message], timeout: float | None
+    ) -> AsyncParts[Any]: ...
 
     async def close(self) -> None: ...
 
@@ -78,6 +93,19 @@ class GrpcTransport:
             return stub(request, timeout=timeout)
         except grpc.RpcError as error:
             raise _from_rpc_error(error, self._target) from error
+
+    def stream(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Parts[Any]:
+        if (stub := self._methods.get(method)) is None:
+            stub = self._methods[method] = self._channel.unary_stream(
+                method, request_serializer=_serialize, response_deserializer=response.FromString
+            )
+        call = stub(request, timeout=timeout)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise _from_rpc_error(error, self._target) from error
+        finally:
+            call.cancel()  # a reader who leaves ends the work; a call that has ended is not touched
 
     def close(self) -> None:
         self._channel.close()
@@ -101,6 +129,22 @@ class AsyncGrpcTransport:
         except grpc.RpcError as error:
             raise _from_rpc_error(error, self._target) from error
 
+    async def stream(
+        self, method: str, request: Message, response: type[Message], timeout: float | None
+    ) -> AsyncParts[Any]:
+        if (stub := self._methods.get(method)) is None:
+            stub = self._methods[method] = self._channel.unary_stream(
+                method, request_serializer=_serialize, response_deserializer=response.FromString
+            )
+        call = stub(request, timeout=timeout)
+        try:
+            async for part in call:
+                yield part
+        except grpc.RpcError as error:
+            raise _from_rpc_error(error, self._target) from error
+        finally:
+            call.cancel()  # a reader who leaves ends the work; a call that has ended is not touched
+
     async def close(self) -> None:
         await self._channel.close()
 
@@ -121,6 +165,17 @@ class InProcessTransport:
         except Exception as error:
             raise _from_in_process(error) from error
 
+    def stream(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Parts[Any]:
+        with closing(self._edge.stream(method, request, timeout)) as stream:
+            while True:
+                try:
+                    part = stream.next().result()
+                except Exception as error:
+                    raise _from_in_process(error) from error
+                if part is None:
+                    return
+                yield part
+
     def close(self) -> None:
         self._edge.close()
 
@@ -136,6 +191,19 @@ class AsyncInProcessTransport:
             return await asyncio.wrap_future(self._edge.submit(method, request, timeout))
         except Exception as error:
             raise _from_in_process(error) from error
+
+    async def stream(
+        self, method: str, request: Message, response: type[Message], timeout: float | None
+    ) -> AsyncParts[Any]:
+        with closing(self._edge.stream(method, request, timeout)) as stream:
+            while True:
+                try:
+                    part = await asyncio.wrap_future(stream.next())
+                except Exception as error:
+                    raise _from_in_process(error) from error
+                if part is None:
+                    return
+                yield part
 
     async def close(self) -> None:
         await asyncio.to_thread(self._edge.close)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from vecinity.indexer.errors import MissingExtraError, UnknownWordError
+from vecinity.indexer.embedding.reading import Reading
+from vecinity.indexer.errors import MissingExtraError, NoSubwordsError, UnknownWordError
 from vecinity.indexer.metric import Vectors, normalise
 from vecinity.indexer.spelling import NearSpellings
+from vecinity.indexer.unknown_words import UnknownWord, UnknownWords
 from vecinity.indexer.word2vec import Word2VecModel, tokenize
 from vecinity.indexer.word2vec.phrases import DELIMITER, join_phrases
 
@@ -54,14 +55,35 @@ class Word2VecEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`."""
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for position, text in enumerate(texts):
+        return self.read(texts, UnknownWords.ERROR).vectors
+
+    def read(self, texts: Sequence[str], unknown_words: UnknownWords) -> Reading:
+        """See `Embedder.read`."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        forms: list[str] = []
+        met: dict[int, list[UnknownWord]] = {}
+        for place, text in enumerate(texts):
             form = self.canonical(text)
-            found = self._vectors_of([form] if form in self._rows else form.split())
-            if not len(found):
-                raise UnknownWordError(text, self._near_spellings(form))
-            vectors[position] = found[0] if len(found) == 1 else normalise(found).mean(axis=0)
-        return vectors
+            words = [form] if form in self._rows else form.split()
+            if any(word not in self._rows for word in words):
+                words, met[place] = self._without_unknown(words, unknown_words)
+                form = " ".join(words)
+            if words:
+                found = self._vectors_of(words)
+                vectors[place] = found[0] if len(found) == 1 else normalise(found).mean(axis=0)
+            elif unknown_words is not UnknownWords.SKIP:
+                raise UnknownWordError(text, self._near_spellings(self.canonical(text)))
+            else:
+                met[place] = [UnknownWord(text, UnknownWords.SKIP)]
+            forms.append(form)
+        known = np.fromiter(map(bool, forms), dtype=bool, count=len(forms))
+        return Reading(vectors, known, forms, met)
+
+    def subword_vector(self, word: str) -> Vectors:
+        """See `Embedder.subword_vector`."""
+        if self.model.subwords is None:
+            raise NoSubwordsError
+        return self.model.vector_of(word)
 
     def canonical(self, text: str) -> str:
         """See `Embedder.canonical`. A vector is made of nothing but this form, which for an item's word is its id."""
@@ -74,12 +96,35 @@ class Word2VecEmbedder:
             words += [part] if part in self._rows else tokenize(part)
         return " ".join(join_phrases(words, self._rows) if self._has_phrases else words)
 
-    def _vectors_of(self, words: Sequence[str]) -> Vectors:
-        """The vectors of the words that have one, float32 (m, d)."""
-        if self.model.subwords is None:
-            return self.model.vectors[[row for word in words if (row := self._rows.get(word)) is not None]]
-        found = []
+    def _without_unknown(self, words: Sequence[str], policy: UnknownWords) -> tuple[list[str], list[UnknownWord]]:
+        """Words that all have a vector, and what was done to those that had none in the vocabulary."""
+        kept, met = [], []
         for word in words:
-            with suppress(UnknownWordError):
-                found.append(self.model.vector_of(word))
-        return np.array(found, dtype=np.float32)
+            if word in self._rows:
+                kept.append(word)
+                continue
+            stand_in, done = self._stand_in(word, policy)
+            kept += [stand_in] if stand_in else []
+            met.append(done)
+        return kept, met
+
+    def _stand_in(self, word: str, policy: UnknownWords) -> tuple[str, UnknownWord]:
+        """What takes the place of an unknown word, "" for nothing, and what was done to it."""
+        if policy is UnknownWords.NEAREST_SPELLING:
+            if not (near := self._near_spellings(word)):
+                raise UnknownWordError(word)
+            return near[0], UnknownWord(word, policy, near[0])
+        if policy is UnknownWords.SUBWORD and self.model.subwords is None:
+            raise NoSubwordsError
+        if policy is not UnknownWords.SKIP and self.model.subwords is not None:
+            if self.model.subwords.rows_of(word):
+                return word, UnknownWord(word, UnknownWords.SUBWORD)
+            if policy is UnknownWords.SUBWORD:
+                raise UnknownWordError(word, self._near_spellings(word))
+        return "", UnknownWord(word, UnknownWords.SKIP)
+
+    def _vectors_of(self, words: Sequence[str]) -> Vectors:
+        """The vectors of words that have one, float32 (m, d)."""
+        if self.model.subwords is None:
+            return self.model.vectors[[self._rows[word] for word in words]]
+        return np.array([self.model.vector_of(word) for word in words], dtype=np.float32)

@@ -97,10 +97,11 @@ def _build(folder: Path, data_dir: Path, lines: int, seed: int, steps: list[Step
     """Build and publish both collections; returns the sentences held out, which serve as queries."""
     from vecinity.cli.demo import corpus
     from vecinity.indexer.ann import Family
-    from vecinity.indexer.build import Build, IndexSettings
+    from vecinity.indexer.build import Build
     from vecinity.indexer.catalog import EmbedderRecord
     from vecinity.indexer.dataset import Source
     from vecinity.indexer.embedding.minilm import MiniLmEmbedder
+    from vecinity.indexer.indexing import IndexSettings
     from vecinity.indexer.word2vec import Word2VecSettings
 
     text = folder / "corpus.txt.gz"

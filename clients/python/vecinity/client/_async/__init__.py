@@ -1,1 +1,1 @@
-"""The client for asyncio, and the source of the blocking one."""
+"""The clients: `_sync` is generated from `_async`."""

@@ -1,1 +1,1 @@
-"""The blocking client, generated from `vecinity.client._async`."""
+"""The clients: `_sync` is generated from `_async`."""

@@ -1,0 +1,1 @@
+"""Commands that ask a server or a data directory; they need the client alone."""

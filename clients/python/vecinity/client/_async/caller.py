@@ -1,0 +1,34 @@
+"""Carrying a request and turning its response, or each part of it, into a result.
+
+`_sync/` is generated from `_async/`: change that one, then run ``make clients``.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from vecinity.client._convert.fields import Method
+from vecinity.client._transport import AsyncParts, AsyncTransport
+
+R = TypeVar("R")
+
+
+class AsyncCaller:
+    """What the methods of a client need."""
+
+    _transport: AsyncTransport
+    _timeout: float | None
+
+    async def _call(self, method: Method[R], request: Message, timeout: float | None) -> R:
+        response = await self._transport.call(
+            method.name, request, method.response, self._timeout if timeout is None else timeout
+        )
+        return method.result(response, request)
+
+    async def _stream(self, method: Method[R], request: Message, timeout: float | None) -> AsyncParts[R]:
+        async with aclosing(self._transport.stream(method.name, request, method.response, timeout)) as parts:
+            async for part in parts:
+                yield method.result(part, request)

@@ -1,0 +1,1 @@
+"""Arguments to requests and responses to results; shared by both clients. Pure functions."""

@@ -1,0 +1,147 @@
+"""Searches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vecinity.client._convert.attributes import attributes
+from vecinity.client._convert.fields import Method, array, block, listed, query
+from vecinity.client._convert.plan import plan
+from vecinity.client._convert.unknown_words import unknown_words
+from vecinity.client._options import HitOptions, request_fields
+from vecinity.client._types import (
+    BatchSearchResult,
+    Query,
+    SearchResult,
+    Term,
+    Text,
+)
+from vecinity.client.errors import InvalidArgumentError
+from vecinity.v1 import core_pb2, search_service_pb2
+
+
+def search_request(
+    collection: str,
+    vector: ArrayLike | None,
+    id: str | None,
+    text: str | None,
+    positive: Sequence[Query | Term] | None,
+    negative: Sequence[Query | Term] | None,
+    page_token: str,
+    options: HitOptions,
+) -> search_service_pb2.SearchRequest:
+    given = [query(value) for value in (vector, id, None if text is None else Text(text)) if value is not None]
+    if positive is not None or negative is not None:
+        given.append(_examples(positive or (), negative or ()))
+    if len(given) != 1:
+        raise InvalidArgumentError("give exactly one of vector, id and text, or positive and negative examples")
+    return search_service_pb2.SearchRequest(
+        collection=collection,
+        query=given[0],
+        page_token=page_token,
+        **request_fields(options),
+    )
+
+
+def _examples(positive: Sequence[Query | Term], negative: Sequence[Query | Term]) -> core_pb2.Query:
+    return core_pb2.Query(
+        examples=core_pb2.Examples(
+            positives=[_weighted(value) for value in listed("positive", positive)],
+            negatives=[_weighted(value) for value in listed("negative", negative)],
+        )
+    )
+
+
+def _weighted(value: Query | Term) -> core_pb2.WeightedQuery:
+    if isinstance(value, Term):
+        return core_pb2.WeightedQuery(query=query(value.query), weight=value.weight)
+    return core_pb2.WeightedQuery(query=query(value))
+
+
+def batch_search_request(
+    collection: str,
+    vectors: ArrayLike | None,
+    ids: Sequence[str] | None,
+    texts: Sequence[str] | None,
+    options: HitOptions,
+) -> search_service_pb2.BatchSearchRequest:
+    if sum(value is not None for value in (vectors, ids, texts)) != 1:
+        raise InvalidArgumentError("give exactly one of vectors, ids and texts")
+    if vectors is not None:
+        batch = core_pb2.QueryBatch(vectors=block(vectors))
+    elif ids is not None:
+        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=listed("ids", ids)))
+    else:
+        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=listed("texts", texts or ())))
+    return search_service_pb2.BatchSearchRequest(
+        collection=collection,
+        queries=batch,
+        **request_fields(options),
+    )
+
+
+def search_result(
+    response: search_service_pb2.SearchResponse | search_service_pb2.SolveAnalogyResponse,
+    request: search_service_pb2.SearchRequest | search_service_pb2.SolveAnalogyRequest,
+) -> SearchResult:
+    hits = response.hits
+    return SearchResult(
+        ids=list(hits.ids),
+        scores=np.array(hits.scores, dtype=np.float32),
+        texts=list(hits.texts) if hits.texts else None,
+        vectors=array(hits.vectors) if hits.HasField("vectors") else None,
+        version=response.version,
+        predicted_recall=recall_of(response),
+        few_items=hits.shortfall == core_pb2.SHORTFALL_FEW_ITEMS,
+        few_matches=hits.shortfall == core_pb2.SHORTFALL_FEW_MATCHES,
+        next_page_token=getattr(response, "next_page_token", ""),
+        attributes=attributes(hits.attributes) if request.include_attributes else None,
+        unknown_words=unknown_words(response.unknown_words),
+        plan=plan(response),
+    )
+
+
+def batch_search_result(
+    response: search_service_pb2.BatchSearchResponse | search_service_pb2.BatchSolveAnalogiesResponse,
+    request: search_service_pb2.BatchSearchRequest | search_service_pb2.BatchSolveAnalogiesRequest,
+) -> BatchSearchResult:
+    chosen = plan(response)
+    ids, texts, predicted_recall = list(response.ids), list(response.texts), recall_of(response)
+    scores = np.frombuffer(response.scores, "<f4")
+    vectors = array(response.vectors) if response.HasField("vectors") else None
+    found = attributes(response.attributes)
+    results, begin = [], 0
+    for count in response.counts:
+        part = slice(begin, begin + count)
+        begin += count
+        results.append(
+            SearchResult(
+                ids=ids[part],
+                scores=scores[part],
+                texts=texts[part] if texts else None,
+                vectors=None if vectors is None else vectors[part],
+                version=response.version,
+                predicted_recall=predicted_recall,
+                few_items=count < request.k and response.shortfall == core_pb2.SHORTFALL_FEW_ITEMS,
+                few_matches=count < request.k and response.shortfall == core_pb2.SHORTFALL_FEW_MATCHES,
+                attributes=found[part] if request.include_attributes else None,
+                plan=chosen,
+            )
+        )
+    return BatchSearchResult(
+        results, response.version, predicted_recall, unknown_words(response.unknown_words), plan=chosen
+    )
+
+
+def recall_of(response: Any) -> float | None:
+    return response.predicted_recall if response.HasField("predicted_recall") else None
+
+
+SEARCH = Method("/vecinity.v1.SearchService/Search", search_service_pb2.SearchResponse, search_result)
+BATCH_SEARCH = Method(
+    "/vecinity.v1.SearchService/BatchSearch", search_service_pb2.BatchSearchResponse, batch_search_result
+)

@@ -1,0 +1,1 @@
+"""Filters as text and as messages; `vecinity.client.filters` is their public face."""

@@ -1,0 +1,93 @@
+"""One of several processes that serve the same address; `supervisor` starts it.
+
+    python -m vecinity.service.worker
+
+reads its `Orders` from the first line of standard input, as JSON, and answers calls until SIGTERM, or until standard
+input ends: then the supervisor is gone, and nobody would replace or stop this process. It writes one line to standard
+output, as JSON: that it is ready, or why it can't be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from vecinity.indexer.errors import IndexerError
+from vecinity.service.config import Config
+from vecinity.service.errors import ServiceError
+
+
+class Orders(BaseModel):
+    """What a supervisor tells a worker.
+
+    Attributes:
+        number: Among its workers, from 0.
+        cpu: The one to stay on; None for any.
+        metrics_folder: Where to write metrics; None if nobody wants them.
+        line: Number of the open socket on which connections are handed over; None if the worker listens itself.
+    """
+
+    number: int
+    cpu: int | None
+    metrics_folder: Path | None
+    line: int | None
+    config: Config
+
+
+def _main() -> None:
+    orders = Orders.model_validate_json(sys.stdin.readline())
+    if orders.cpu is not None:
+        # Before there is any other thread. Where the CPU has been taken from us meanwhile, any will do.
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {orders.cpu})
+    threading.Thread(target=_stop_when_orphaned, args=(orders.metrics_folder,), daemon=True).start()
+    # Not before: NumPy and others make threads when they are imported, which stay on the CPUs they were made on.
+    from vecinity.service.edge.sharing import Handed
+    from vecinity.service.server import new_event_loop, run_server
+
+    loop = new_event_loop(orders.config)
+    serving = run_server(
+        orders.config,
+        lambda address: _say(ready=address),
+        worker=orders.number,
+        metrics_folder=orders.metrics_folder,
+        handed=None if orders.line is None else Handed(socket.socket(fileno=orders.line)),
+    )
+    try:
+        loop.run_until_complete(serving)
+    except (IndexerError, ServiceError) as error:
+        _say(error=str(error))
+        sys.exit(1)
+    finally:
+        loop.close()
+    # Everything is closed, but a thread may still be loading a model: leaving as usual would wait for it.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _say(**fields: Any) -> None:
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+def _stop_when_orphaned(metrics_folder: Path | None) -> None:
+    # Past Python's buffer: a thread that waits in it could not be left behind at the end.
+    while os.read(0, 1):
+        pass
+    if metrics_folder is not None:
+        shutil.rmtree(metrics_folder, ignore_errors=True)  # nobody reads them, and nobody else would clear up
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    _main()

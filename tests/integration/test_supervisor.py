@@ -1,0 +1,270 @@
+"""Several worker processes behind one address: start, death, publish, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from conftest import Server, clustered, publish_vectors, running_server
+from http2_peer import Peer
+
+from vecinity.client import Client, UnavailableError
+from vecinity.indexer.ann import Family
+from vecinity.indexer.errors import SettingError
+from vecinity.service.config import Config
+from vecinity.service.supervisor import Supervisor
+
+
+def children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def ask(target: str) -> int:
+    """The version that answers on a connection of its own."""
+    with Client(target) as client:
+        result = client.search("mine", id="item-7", k=3)
+        assert len(result) == 3
+        return result.version
+
+
+def established(pid: int) -> int:
+    """Connections that a process has taken in."""
+    sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
+    lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[3] == "01" and f"socket:[{line.split()[9]}]" in sockets for line in lines)
+
+
+def retried(work):  # type: ignore[no-untyped-def]
+    """What work gives when a server answers again."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return work()
+        except UnavailableError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    publish_vectors(folder, "mine", clustered(), tmp_path, ids=[f"item-{n}" for n in range(len(clustered()))])
+    return folder
+
+
+@pytest.fixture
+def server(data_dir: Path, tmp_path: Path, edge: str) -> Iterator[Server]:
+    with running_server(data_dir, tmp_path / "log", "--workers", "2", "--edge", edge) as server:
+        assert len(children(server.process.pid)) == 2
+        yield server
+
+
+def test_all_workers_are_ready_when_the_address_is_told(server: Server) -> None:
+    assert server.log().count("version opened") == 2
+    for _ in range(20):
+        ask(server.target)
+
+
+def test_a_worker_that_dies_is_replaced_while_the_other_answers(server: Server) -> None:
+    first = children(server.process.pid)
+    faults: list[Exception] = []
+    answers = 0
+    done = threading.Event()
+
+    def keep_asking() -> None:
+        nonlocal answers
+        while not done.is_set():
+            try:
+                ask(server.target)
+                answers += 1
+            except Exception as error:
+                faults.append(error)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    wait_until(lambda: answers > 5)
+    victim = min(first)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: len(children(server.process.pid)) == 2 and victim not in children(server.process.pid))
+    wait_until(lambda: server.log().count("version opened") == 3)
+    seen = answers
+    wait_until(lambda: answers > seen + 20)
+    done.set()
+    asking.join()
+    # Calls under way in the worker that died are lost, and say so.
+    assert all(isinstance(fault, UnavailableError) for fault in faults), faults
+    assert len(faults) <= 2
+    assert "worker died" in server.log() and f"exit_code=-{int(signal.SIGKILL)}" in server.log()
+
+
+@pytest.mark.parametrize("edge", ["nghttp2"])
+def test_connections_are_shared_out_evenly(server: Server) -> None:
+    workers = children(server.process.pid)
+    host, _, port = server.target.rpartition(":")
+    peers = [Peer((host, int(port))) for _ in range(8)]
+    assert [established(worker) for worker in workers] == [4, 4]
+    for peer in peers[::2]:  # those of one worker, as each new one goes to the other
+        peer.socket.close()
+    wait_until(lambda: sorted(map(established, workers)) == [0, 4])
+    more = [Peer((host, int(port))) for _ in range(4)]
+    assert [established(worker) for worker in workers] == [4, 4]
+    for peer in peers + more:
+        peer.socket.close()
+
+
+def test_connections_wait_while_there_is_no_worker(server: Server) -> None:
+    for worker in children(server.process.pid):
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: server.log().count("worker died") == 2)
+    with Client(server.target) as client:
+        wait_until(lambda: len(children(server.process.pid)) == 2)
+        assert len(retried(lambda: client.search("mine", id="item-7", k=3))) == 3
+
+
+def test_the_port_is_free_again_at_once(data_dir: Path, tmp_path: Path, edge: str) -> None:
+    port = 0
+    for _ in range(3):
+        options = ("--workers", "2", "--edge", edge, "--listen", f"127.0.0.1:{port}")
+        with running_server(data_dir, tmp_path / "log", *options) as server, Client(server.target) as client:
+            client.search("mine", id="item-7", k=3)
+            port = int(server.target.rpartition(":")[2])
+            server.stop()  # closes first, so that what is left of the connection is on its side
+
+
+def test_a_new_version_reaches_every_worker(server: Server, data_dir: Path, tmp_path: Path) -> None:
+    assert {ask(server.target) for _ in range(10)} == {1}
+    publish_vectors(
+        data_dir, "mine", clustered(), tmp_path, ids=[f"item-{n}" for n in range(len(clustered()))], family=Family.HNSW
+    )
+    time.sleep(1)
+    assert {ask(server.target) for _ in range(30)} == {2}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_all_stop_together(server: Server, number: int) -> None:
+    workers = children(server.process.pid)
+    assert server.stop(number) == 0
+    assert not any(alive(worker) for worker in workers)
+
+
+def test_workers_do_not_outlive_their_supervisor(server: Server) -> None:
+    workers = children(server.process.pid)
+    server.stop(signal.SIGKILL)
+    wait_until(lambda: not any(alive(worker) for worker in workers))
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vecinity.cli", "serve", "--workers", "2", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_an_address_that_is_taken_is_not_shared_by_mistake(server: Server, data_dir: Path) -> None:
+    done = serve("--data-dir", str(data_dir), "--listen", server.target)
+    assert done.returncode == 2
+    assert "can't listen on" in done.stderr and "Traceback" not in done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = serve("--data-dir", str(data_dir), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
+        assert done.returncode == 2 and "can't listen on" in done.stderr
+
+
+def test_an_address_is_taken_before_workers_listen_on_it(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = ["--data-dir", str(data_dir), "--listen", f"127.0.0.1:{port}"]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "vecinity.cli", "serve", "--workers", "2", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: len(children(first.pid)) == 2)
+        workers = children(first.pid)
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)  # as if they had much to open
+        try:
+            done = serve(*arguments)
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
+        assert done.returncode == 2 and "can't listen on" in done.stderr
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith(b"listening on")
+    finally:
+        first.kill()  # its workers end with it
+        first.communicate()
+
+
+async def test_a_worker_that_ends_without_a_word_is_not_ready() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "", stdout=asyncio.subprocess.PIPE)
+    assert "ended before it was ready" in await Supervisor._first_words(process)
+    await process.wait()
+
+
+async def test_a_worker_that_says_something_else_is_not_ready() -> None:
+    script = "import time; print('hello', flush=True); time.sleep(60)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    assert "no answer" in await Supervisor._first_words(process)
+    assert await process.wait() == -signal.SIGKILL
+
+
+class Poor(Supervisor):
+    """Starts what says it is ready and lives until SIGTERM, but for some starts for which there is no memory."""
+
+    def __init__(self, refused: set[int], seconds: float = 60) -> None:
+        super().__init__(Config(workers=1, drain_seconds=1), "127.0.0.1:0")
+        self.starts = 0
+        self._refused = refused
+        self._script = f"import sys, time; print('{{}}', flush=True); time.sleep({seconds})"
+
+    async def _spawned(self, inherited: Sequence[int]) -> asyncio.subprocess.Process:
+        self.starts += 1
+        if self.starts in self._refused:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(sys.executable, "-c", self._script, stdin=pipe, stdout=pipe)
+
+
+async def test_a_worker_that_finds_no_memory_is_started_later() -> None:
+    supervisor = Poor({2, 3}, seconds=0.1)
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(lambda: None, stop, asyncio.Event()))
+    async with asyncio.timeout(20):
+        while supervisor.starts < 4 and not running.done():
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+
+
+async def test_no_memory_for_the_first_worker_is_told() -> None:
+    with pytest.raises(SettingError, match=f"can't start: .*{os.strerror(errno.EAGAIN)}"):
+        await Poor({1}).run(lambda: None, asyncio.Event(), asyncio.Event())
+
+
+def test_what_keeps_workers_from_starting_is_told_once(tmp_path: Path) -> None:
+    done = serve("--data-dir", str(tmp_path / "absent"), "--listen", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert done.stderr.count("absent") == 1 and "Traceback" not in done.stderr

@@ -1,0 +1,127 @@
+"""Searches through a filter: as accurate as without one wherever its rows lie, and never short of hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from indexes import made
+
+from vecinity.indexer.ann import EXACT, Effort, Family, FilteredIndex, Index
+from vecinity.indexer.metric import Metric
+
+ROWS = 4_000
+EFFORTS = {
+    Family.IVF_FLAT: Effort(nprobe=12),
+    Family.IVF_PQ: Effort(nprobe=12, k_factor=16),
+    Family.HNSW: Effort(ef_search=48),
+}
+SHARES = (0.005, 0.05, 0.3, 0.9)
+
+
+@pytest.fixture(scope="module", params=EFFORTS)
+def index(request: pytest.FixtureRequest) -> Index:
+    return made(request.param, Metric.COSINE, ROWS)
+
+
+def near(index: Index, query: np.ndarray, count: int) -> np.ndarray:
+    mask = np.zeros(ROWS, dtype=bool)
+    mask[np.argsort(-(index.vectors @ query))[:count]] = True
+    return mask
+
+
+def far(index: Index, query: np.ndarray, count: int) -> np.ndarray:
+    return near(index, -query, count)
+
+
+def random(index: Index, query: np.ndarray, count: int) -> np.ndarray:
+    mask = np.zeros(ROWS, dtype=bool)
+    mask[np.random.default_rng(count).choice(ROWS, count, replace=False)] = True
+    return mask
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("where", [random, near, far], ids=lambda where: where.__name__)
+def test_recall_wherever_the_rows_lie(index: Index, where: Callable[..., np.ndarray], share: float) -> None:
+    queries = index.vectors[np.random.default_rng(1).choice(ROWS, 60, replace=False)]
+    effort = EFFORTS[index.spec.family]
+    recalls = []
+    for pivot in range(0, 60, 12):
+        group = queries[np.argsort(-(queries @ queries[pivot]))[:12]]
+        through = FilteredIndex(index, where(index, queries[pivot], round(share * ROWS)))
+        scores, rows = through.search(group, 10, effort)
+        true_scores, truth = through.search(group, 10, EXACT)
+        assert through.within.holds(rows).all() and (np.diff(scores) <= 0).all()
+        assert all(len({*line}) == 10 for line in rows.tolist())
+        np.testing.assert_allclose(scores, np.einsum("nd,nkd->nk", group, index.vectors[rows]), rtol=1e-4, atol=1e-5)
+        recalls += [len({*a} & {*b}) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)]
+        np.testing.assert_allclose(
+            true_scores[:, 0], np.where(through.within.mask, group @ index.vectors.T, -9).max(1), rtol=1e-4
+        )
+    assert np.mean(recalls) >= 0.94
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 11, ROWS])
+@pytest.mark.parametrize("deepen", [True, False])
+@pytest.mark.parametrize("queries", [1, 20])
+def test_as_many_hits_as_may_be_found(index: Index, count: int, deepen: bool, queries: int) -> None:
+    through = FilteredIndex(index, random(index, index.vectors[0], count))
+    scores, rows = through.search(index.vectors[:queries], 10, EFFORTS[index.spec.family], deepen=deepen)
+    assert scores.shape == rows.shape == (queries, 10)
+    found = min(10, count)
+    assert (rows[:, :found] >= 0).all() and (rows[:, found:] == -1).all() and (scores[:, found:] == -np.inf).all()
+
+
+def test_few_queries_find_what_many_find(index: Index) -> None:
+    through = FilteredIndex(index, random(index, index.vectors[0], 1_000))
+    scores, rows = through.search(index.vectors[:40], 25, EXACT)
+    for number in range(0, 40, 7):
+        lone_scores, lone = through.search(index.vectors[number : number + 1], 25, EXACT)
+        np.testing.assert_array_equal(lone[0], rows[number])
+        np.testing.assert_allclose(lone_scores[0], scores[number], rtol=1e-6)
+
+
+def test_the_density_that_rows_see() -> None:
+    index = made(Family.IVF_FLAT, Metric.COSINE, ROWS)
+    lists = index.lists
+    assert lists is not None and int(lists.sizes.sum()) == ROWS
+    np.testing.assert_array_equal(np.bincount(lists.of_row, minlength=len(lists.sizes)), lists.sizes)
+    assert FilteredIndex(index, np.ones(ROWS, dtype=bool)).density == pytest.approx(1)
+    assert FilteredIndex(index, np.zeros(ROWS, dtype=bool)).density == 0
+    assert FilteredIndex(index, np.isin(lists.of_row, (1, 2, 3))).density == pytest.approx(1)
+    assert FilteredIndex(index, random(index, index.vectors[0], 400)).density == pytest.approx(0.1, abs=0.05)
+
+
+def test_lists_are_visited_until_they_held_enough() -> None:
+    index = made(Family.IVF_FLAT, Metric.COSINE, ROWS)
+    lists = index.lists
+    assert lists is not None
+    counts = lists.count(np.flatnonzero(lists.of_row >= len(lists.sizes) // 2))
+    queries = np.asarray(index.vectors[:30])
+    ranked = index._structure.faiss.quantizer.search(queries, len(lists.sizes))[1]  # type: ignore[union-attr]
+    for wanted in (1, 50, 1e9):
+        probes = lists.probes(queries, counts, wanted, 2)
+        for line, visited in zip(ranked, probes.tolist(), strict=True):
+            enough = min(wanted, counts.sum())
+            assert counts[line[:visited]].sum() >= enough
+            assert visited == 2 or counts[line[: visited - 1]].sum() < enough
+
+
+def test_what_a_graph_does_not_reach_is_looked_for_among_the_rows_of_the_filter_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = made(Family.HNSW, Metric.COSINE, ROWS)
+    through = FilteredIndex(index, random(index, index.vectors[0], 2_000))
+    expected = through.search(index.vectors[:20], 10, EXACT)
+
+    def nothing(queries: np.ndarray, count: int, *_: object) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((len(queries), count), dtype=np.float32), np.full((len(queries), count), -1, dtype=np.int64)
+
+    def all_rows(*_: object) -> None:
+        raise AssertionError("compares with all rows")
+
+    monkeypatch.setattr(index._structure, "find", nothing)
+    monkeypatch.setattr("vecinity.indexer.ann.index.exact_search", all_rows)
+    found = through.search(index.vectors[:20], 10, Effort(ef_search=48))
+    np.testing.assert_array_equal(found[1], expected[1])

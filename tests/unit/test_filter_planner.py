@@ -1,0 +1,57 @@
+"""The planner of filtered searches as a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from vecinity.indexer.ann import EXACT, Effort
+from vecinity.indexer.calibration import CalibrationSource
+from vecinity.service.filter_planner import plan_filtered
+from vecinity.service.planner import ANY_EFFORT, Plan, Strategy, Wish
+
+LISTS, GRAPH = Effort(nprobe=24, k_factor=8), Effort(ef_search=24)
+ROWS, DIMENSION = 100_000, 400
+
+
+@pytest.mark.parametrize(
+    ("effort", "matches", "strategy"),
+    [
+        (EXACT, 0, Strategy.EXACT_MATCHES),
+        (EXACT, 50_000, Strategy.EXACT_MATCHES),
+        (LISTS, 0, Strategy.EXACT_MATCHES),
+        (LISTS, 9, Strategy.EXACT_MATCHES),
+        (LISTS, 1_000, Strategy.EXACT_MATCHES),
+        (LISTS, 90_000, Strategy.INDEX_FILTERED),
+        (LISTS, 50_000, Strategy.INDEX_FILTERED),
+        (LISTS, ROWS, Strategy.INDEX_FILTERED),
+        (GRAPH, 1_000, Strategy.EXACT_MATCHES),
+        (GRAPH, 10_000, Strategy.EXACT_MATCHES),
+        (GRAPH, 50_000, Strategy.OVER_FETCH),
+        (GRAPH, ROWS, Strategy.OVER_FETCH),
+    ],
+)
+def test_strategies(effort: Effort, matches: int, strategy: Strategy) -> None:
+    base = Plan(effort, 1.0 if effort.exact else 0.96, query_us=0.0 if effort.exact else 100.0)
+    planned = plan_filtered(base, ANY_EFFORT, 10, rows=ROWS, dimension=DIMENSION, matches=matches, queries=64)
+    assert (planned.strategy, planned.items_matching) == (strategy, matches)
+    exact = strategy is Strategy.EXACT_MATCHES
+    assert planned.effort == (EXACT if exact else effort)
+    assert planned.predicted_recall == (1.0 if exact else 0.96)
+    assert len(planned.reasons) == 1
+
+
+def test_an_effort_of_the_callers_own_stays_as_it_is() -> None:
+    base = Plan(LISTS, 0.96, source=CalibrationSource.ITEMS)
+    wish = Wish(effort=LISTS)
+    planned = plan_filtered(base, wish, 10, rows=ROWS, dimension=DIMENSION, matches=5)
+    assert (planned.effort, planned.predicted_recall, planned.source) == (LISTS, None, None)
+    assert planned.strategy is Strategy.INDEX_FILTERED
+
+
+def test_a_lone_query_is_dearer_to_compare_with_all() -> None:
+    def strategy(queries: int) -> Strategy | None:
+        base = Plan(LISTS, 0.96, query_us=100.0)
+        planned = plan_filtered(base, ANY_EFFORT, 10, rows=ROWS, dimension=DIMENSION, matches=10_000, queries=queries)
+        return planned.strategy
+
+    assert (strategy(64), strategy(1)) == (Strategy.EXACT_MATCHES, Strategy.INDEX_FILTERED)
