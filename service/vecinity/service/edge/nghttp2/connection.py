@@ -289,10 +289,13 @@ class Connection(asyncio.BufferedProtocol):
         be told of a reset, and throw away what has not been read (RFC 9112, 9.6, on the same trouble of HTTP/1.1).
         """
         self._said_all = True
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:  # TLS: the transport waits for the client's own farewell
+        if not self._transport.can_write_eof():  # TLS: the transport waits for the client's own farewell
             self._transport.close()
+            return
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has reset the connection, and the loop is about to say so
+            self._transport.abort()
 
     def _write_out(self) -> None:
         send = self.session.send
