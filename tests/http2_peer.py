@@ -59,6 +59,8 @@ class Peer:
         self, address: tuple[str, int], *, preface: bool = True, window: int | None = None, seconds: float = 10
     ) -> None:
         self.socket = socket.create_connection(address, timeout=seconds)
+        # Frames go out one by one: each would wait for the server's acknowledgement of the one before, 40 ms.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._seconds = seconds
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 import time
 
@@ -93,6 +95,20 @@ def test_an_answer_reaches_a_client_that_goes_on_sending(uvloop: bool) -> None:
         assert peer.wait_closed() is not None
         peer.socket.close()
         stopping.result(10)
+
+
+@pytest.mark.parametrize("uvloop", [False, True])
+def test_the_end_of_a_server_bears_a_reset_that_nobody_has_told_of(uvloop: bool) -> None:
+    with edge_server(uvloop=uvloop) as server, Peer(server.address) as peer:
+        assert peer.wait(peer.call(ECHO, message(HELLO))).status == "0"
+
+        async def stop_behind_a_reset() -> None:
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.socket.close()  # a reset; the loop has no turn to hear of it
+            await server.edge.stop()
+
+        server.sync(stop_behind_a_reset())
+        assert not server.edge.connections
 
 
 def test_a_client_that_never_closes_is_closed_on() -> None:
