@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import threading
 import time
 
@@ -98,16 +96,17 @@ def test_an_answer_reaches_a_client_that_goes_on_sending(uvloop: bool) -> None:
 
 
 @pytest.mark.parametrize("uvloop", [False, True])
-def test_the_end_of_a_server_bears_a_reset_that_nobody_has_told_of(uvloop: bool) -> None:
+def test_a_server_ends_on_a_connection_that_its_client_has_closed(uvloop: bool) -> None:
     with edge_server(uvloop=uvloop) as server, Peer(server.address) as peer:
         assert peer.wait(peer.call(ECHO, message(HELLO))).status == "0"
 
-        async def stop_behind_a_reset() -> None:
-            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            peer.socket.close()  # a reset; the loop has no turn to hear of it
-            await server.edge.stop()
+        async def end_before_the_loop_knows() -> None:
+            peer.socket.close()  # what is sent to it from now on is answered by a reset
+            for connection in list(server.edge.connections):
+                connection.end()
 
-        server.sync(stop_behind_a_reset())
+        server.sync(end_before_the_loop_knows())
+        server.sync(server.edge.stop())
         assert not server.edge.connections
 
 
