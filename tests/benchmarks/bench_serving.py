@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--only", default="unary,raw,batches,open,pgvector,chroma")
+    parser.add_argument("--only", default="unary,raw,batches,open,pgvector,chroma,milvus")
     parser.add_argument("--peers", type=Path, help="python of the virtual environment with peers/requirements.txt")
     parser.add_argument("--in-flight", default="1,16,64,256")
     parser.add_argument("--seconds", type=float, default=4)
@@ -86,9 +86,10 @@ def main() -> int:
         "open": lambda: open_loop(data_dir, requests, arguments.cache, arguments.seconds),
         "pgvector": lambda: peer("pgvector", arguments, rows, queries, truth),
         "chroma": lambda: peer("chroma", arguments, rows, queries, truth),
+        "milvus": lambda: peer("milvus", arguments, rows, queries, truth),
     }
     for step in arguments.only.split(","):
-        if step in ("pgvector", "chroma") and not arguments.peers:
+        if step in ("pgvector", "chroma", "milvus") and not arguments.peers:
             continue
         report(steps[step]())
     report(claims(lines))
@@ -195,6 +196,12 @@ def claims(lines: Sequence[Measured]) -> Iterator[Measured]:
             "a Python client each, 16 threads, by Chroma's",
             of("vecinity by its Python client", calls, in_flight=16),
             of("Chroma by its Python client", calls, in_flight=16),
+            1.0,
+        ),
+        (
+            "a Python client each, 16 threads, by Milvus Lite's",
+            of("vecinity by its Python client", calls, in_flight=16),
+            of("Milvus Lite by its Python client", calls, in_flight=16),
             1.0,
         ),
     ]
