@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vecinity.cli import app
-from vecinity.cli.build import build
+from vecinity.cli.building.command import build
 from vecinity.cli.train import train
 from vecinity.cli.word2vec_options import OPTIONS, settings_of
 from vecinity.client import Client
@@ -40,10 +40,10 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_an_option_with_its_default() -> None:
-    assert [option.name for option in OPTIONS if option.name not in inspect.signature(build).parameters] == []
-    assert [option.name for option in OPTIONS if option.name not in inspect.signature(train).parameters] == []
-    assert {option.name for option in OPTIONS} == {field.name for field in fields(Word2VecSettings)}
-    assert settings_of({option.name: option.default for option in OPTIONS}) == Word2VecSettings()
+    assert set(OPTIONS.names) <= inspect.signature(build).parameters.keys()
+    assert set(OPTIONS.names) <= inspect.signature(train).parameters.keys()
+    assert set(OPTIONS.names) == {field.name for field in fields(Word2VecSettings)}
+    assert settings_of({option.name: option.default for option in OPTIONS.parameters}) == Word2VecSettings()
 
 
 def test_train_evaluate_index_ask(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli import build, convert, serve, train
+from vecinity.cli import convert, serve, train
+from vecinity.cli.building import command as build
 from vecinity.cli.demo import command as demo
 from vecinity.cli.evaluate import command as evaluate
 from vecinity.cli.exit_codes import ExitCode, exit_code_of

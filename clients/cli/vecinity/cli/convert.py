@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli.build import EncodingErrorPolicy
 from vecinity.cli.exit_codes import CommandError
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
+from vecinity.cli.sources import EncodingErrorPolicy
 
 
 class WrittenFormat(StrEnum):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.build import EncodingErrorPolicy, names, read_model, refuse_vectors
 from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
+from vecinity.cli.option_groups import takes
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.word2vec_options import settings_of, takes_word2vec_options
+from vecinity.cli.sources import EncodingErrorPolicy, names, read_model, refuse_vectors
+from vecinity.cli.word2vec_options import OPTIONS, settings_of
 
 if TYPE_CHECKING:
     from vecinity.indexer.dataset import Source
@@ -29,7 +30,7 @@ _KEPT = (
 )
 
 
-@takes_word2vec_options
+@takes(OPTIONS)
 def train(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help=".txt, .csv, .tsv, .jsonl (each also .gz) or .parquet.")],
