@@ -112,7 +112,7 @@ class Engine:
         if version is None:
             return None
         ready = version.ready.get(number)
-        if ready is None:
+        if not isinstance(ready, Ready):
             if len(version.ready) >= _READY_MAX:
                 version.ready.clear()
             ready = version.ready[number] = self._searcher.ready(version, search, dimension, "query")
