@@ -146,7 +146,7 @@ def test_a_killed_training_is_gone_on_with(corpus: Path, tmp_path: Path, capsys:
     code, _, err = run(capsys, *arguments)
     assert code == 1 and "repeat the command with --resume" in err
     code, _, err = run(capsys, *arguments, "--seed", 5, "--resume")
-    assert code == 2 and "holds a training with seed 1, not 5" in err
+    assert code == 2 and "holds a training with --seed 1, not 5" in err
     assert run(capsys, *arguments, "--resume")[0] == 0
     assert not state.parent.exists()
     assert run(capsys, "train", corpus, tmp_path / "n", *SMALL, "--epochs", 400)[0] == 0
