@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from vecinity.indexer.corpus import EncodingErrors
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 class EncodingErrorPolicy(StrEnum):
     STRICT = "strict"
     REPLACE = "replace"
+
+
+def check_is_file(path: Path) -> None:
+    """
+    Raises:
+        CommandError: There is no such file.
+    """
+    if not path.is_file():
+        raise CommandError(f"{path} is no file: give the path of one", ExitCode.ERROR)
 
 
 def names(value: str | None) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ import typer
 
 from vecinity.cli import units
 from vecinity.cli.building.options import EmbedderKind
-from vecinity.cli.exit_codes import CommandError, ExitCode
+from vecinity.cli.exit_codes import CommandError
 from vecinity.cli.option_groups import OptionGroup
-from vecinity.cli.sources import EncodingErrorPolicy, names
+from vecinity.cli.sources import EncodingErrorPolicy, check_is_file, names
 
 if TYPE_CHECKING:
     from vecinity.indexer.dataset import Source
@@ -168,8 +168,7 @@ def _calibration_queries(
             if value:
                 raise CommandError(f"{option} goes with --calibration-queries")
         return None
-    if not path.is_file():
-        raise CommandError(f"{path} is no file: give the path of one", ExitCode.ERROR)
+    check_is_file(path)
     vectors = path.suffix == ".npy"
     if embedder is EmbedderKind.NONE and not vectors:
         raise CommandError("--calibration-queries must be vectors, a .npy file, with --embedder none")

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from vecinity.cli import word2vec_options
-from vecinity.cli.exit_codes import CommandError, ExitCode
-from vecinity.cli.sources import EncodingErrorPolicy
+from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.sources import EncodingErrorPolicy, check_is_file
 
 
 class EmbedderKind(StrEnum):
@@ -91,8 +91,8 @@ def check_source(source: Path, embedder: EmbedderKind, pretrained: bool) -> None
         raise CommandError(f"--embedder none and a .npy file go together; {source.name} with {embedder} does not")
     if source.is_dir() and not pretrained:
         raise CommandError(f"{source} is a folder: give a file, or --pretrained if it holds a trained model")
-    if not source.is_file() and not source.is_dir():
-        raise CommandError(f"{source} is no file: give the path of one", ExitCode.ERROR)
+    if not source.is_dir():
+        check_is_file(source)
 
 
 def check_attributes_file(attributes: str | None, attributes_file: Path | None, columns: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vecinity.cli.output import print_json, print_table
+from vecinity.cli.output import print_json, print_report
 from vecinity.cli.tournament import as_json_value, print_tournament, row_of
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ def show(report: BuildReport, as_json: bool) -> None:
         return
     if report.tournament is not None:
         print_tournament(rows, report.tournament.reason)
-    shown = [
-        (name.replace("_", " "), f"{value:,}" if name == "items" else str(value)) for name, value in summary.items()
-    ]
-    print_table(("published", ""), [row for row in shown if row[1] != "None"])
+    print_report("published", summary)
 
 
 def _summary(report: BuildReport) -> dict[str, object]:
