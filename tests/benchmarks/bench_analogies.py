@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import hashlib
 import json
 import math
 import os
@@ -25,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import running, vecinity
 from gensim.models import KeyedVectors
+from reporting import ROOT, commit, dataset
 
 from vecinity.client import BatchSearchResult, Client
 from vecinity.indexer.word2vec import Word2VecModel
 
-ROOT = Path(__file__).parents[2]
 COLLECTION = "words"
 K = 10
 PASSES = 2
@@ -62,7 +62,7 @@ def main() -> int:
             {
                 "benchmark": "analogies",
                 "commit": commit(),
-                "dataset": hashlib.sha256(source.read_bytes()).hexdigest()[:12],
+                "dataset": dataset(source),
                 "threads": len(os.sched_getaffinity(0)),
                 **{name: value for name, value in measured.items() if name not in ("rows", "claims")},
                 "rows": measured["rows"],
@@ -77,7 +77,7 @@ def main() -> int:
 def build(source: Path, data_dir: Path) -> None:
     if not (data_dir / "catalog.db").exists():
         subprocess.run(
-            [*vecinity(), "build", COLLECTION, source, "--embedder", "word2vec", "--data-dir", data_dir, "--json"],
+            vecinity("build", COLLECTION, source, "--embedder", "word2vec", "--data-dir", data_dir, "--json"),
             check=True,
             stdout=sys.stderr,
         )
@@ -101,16 +101,9 @@ def measure(data_dir: Path, path: Path, wanted: int) -> dict[str, Any]:
     with Client.in_process(data_dir, timeout=600) as client:
         index = client.get_collection(COLLECTION).index.description
         of_kind = {"in process": run_all(client, questions)}
-    server = subprocess.Popen(
-        [*vecinity(), "serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    try:
-        with Client(server.stdout.readline().split()[-1], timeout=600) as client:
-            of_kind["gRPC"] = run_all(client, questions)
-    finally:
-        server.terminate()
-        server.wait(60)
+    serving = running(vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"))
+    with serving as address, Client(address, timeout=600) as client:
+        of_kind["gRPC"] = run_all(client, questions)
     for edge, runs in of_kind.items():
         for name, (found, seconds) in runs.items():
             theirs, peer_seconds = (peer_mul, seconds_mul) if "3cosmul" in name else (peer_add, seconds_add)
@@ -243,17 +236,6 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
     sys.stderr.write(f"{'':40}" + "".join(f"{name:>18}" for name in columns) + "\n")
     for row in rows:
         sys.stderr.write(f"{row['what']:40}" + "".join(f"{row.get(name, '')!s:>18}" for name in columns) + "\n")
-
-
-def vecinity() -> list[Any]:
-    return [sys.executable, "-m", "vecinity.cli"]
-
-
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

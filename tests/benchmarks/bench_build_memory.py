@@ -23,11 +23,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from commands import vecinity
+from reporting import commit
 
 from vecinity.indexer.ann import exact_search
 from vecinity.indexer.metric import Metric, normalise
 
-ROOT = Path(__file__).parents[2]
 DIMENSION = 100
 BASE_ROWS = 30_000
 NEIGHBOURS = 8
@@ -52,9 +53,7 @@ def main() -> int:
     report = {
         "benchmark": "build_memory",
         "claim": f"builds {arguments.rows:,} × {DIMENSION} within 8 GiB",
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-        ).stdout.strip(),
+        "commit": commit(),
         "embeddings": arguments.embeddings.name,
         "threads": os.environ.get("OMP_NUM_THREADS", os.cpu_count()),
         "rows": arguments.rows,
@@ -94,11 +93,11 @@ def write_mixtures(embeddings: Path, rows: int, path: Path) -> None:
 
 def watch(vectors: Path, data_dir: Path, options: list[str]) -> dict[str, object]:
     """Build, and see how much memory the process takes meanwhile."""
-    command = [sys.executable, "-m", "vecinity.cli", "build", "mixtures", vectors, "--embedder", "none", "--json"]
+    command = vecinity("build", "mixtures", vectors, "--embedder", "none", "--json", "--data-dir", data_dir)
     began = time.perf_counter()
     anonymous = resident = 0
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen([*map(str, command), "--data-dir", str(data_dir), *options], stdout=output)
+        process = subprocess.Popen([*command, *options], stdout=output)
         while process.poll() is None:
             try:
                 sizes = memory(process.pid)

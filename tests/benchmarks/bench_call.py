@@ -28,7 +28,7 @@ import hyperframe.frame as frames
 import numpy as np
 import structlog
 from bench_serving import SEARCH
-from bench_sweep import commit
+from reporting import commit
 
 from vecinity.indexer.ann import Index
 from vecinity.service.call import Call

@@ -21,12 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from commands import vecinity
 from data_sets import glosses, many_sentences, sentences, titles
+from reporting import ROOT
 
 from vecinity.indexer.word2vec import Word2VecModel
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 STEPS = ("sweep", "promise", "filters", "analogies", "scale")
 
 
@@ -66,8 +67,7 @@ def data_sets_of_promises(data: Path, cache: Path) -> Sequence[str]:
     words = cache / "words.npy"
     if not words.exists():
         model = cache / "words-model"
-        train = [sys.executable, "-m", "vecinity.cli", "train", str(data / "words.txt.gz"), str(model)]
-        subprocess.run(train, check=True, stdout=sys.stderr)
+        subprocess.run(vecinity("train", data / "words.txt.gz", model), check=True, stdout=sys.stderr)
         np.save(words, Word2VecModel.load(model).vectors)
     return (
         f"glosses={cache / 'glosses.npy'}",

@@ -19,16 +19,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_serving import _running, vecinity
-from bench_sweep import ROOT, commit
+from commands import running, vecinity
 from data_sets import Vectors, _glosses, _news, glosses
+from reporting import ROOT, commit
 
 from vecinity.client import Client, Effort
 
@@ -263,11 +263,10 @@ def build(data: Path, cache: Path) -> Path:
     return data_dir
 
 
-@contextmanager
-def serving(data_dir: Path, embeddings_kept: int = 10_000) -> Iterator[str]:
+def serving(data_dir: Path, embeddings_kept: int = 10_000) -> AbstractContextManager[str]:
     """A running server with a worker on each processor; gives its address."""
     command = ["env", f"VECINITY_EMBEDDINGS_KEPT={embeddings_kept}"]
-    yield from _running([*command, *vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0")])
+    return running([*command, *vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0")])
 
 
 if __name__ == "__main__":

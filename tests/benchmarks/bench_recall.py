@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import random
@@ -23,11 +22,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from commands import running, vecinity
+from reporting import ROOT, commit, dataset
 
 from vecinity.client import BatchSearchResult, Client
 from vecinity.indexer.evaluation import recall_at_k_with_ties
 
-ROOT = Path(__file__).parents[2]
 COLLECTION = "glosses"
 HELD_OUT = 2_000
 UNARY = 1_000
@@ -57,7 +57,7 @@ def main() -> int:
                 "benchmark": "recall",
                 "claim": f"recall@{K} through gRPC on held-out queries",
                 "commit": commit(),
-                "dataset": hashlib.sha256(source.read_bytes()).hexdigest()[:12],
+                "dataset": dataset(source),
                 "threads": len(os.sched_getaffinity(0)),
                 "build_seconds": seconds,
                 **measured,
@@ -87,7 +87,7 @@ def build(source: Path, data_dir: Path, index: str) -> float:
     columns = ["--columns", "part,offset,word,definition", "--text-column", "definition", "--id-column", "part,offset"]
     where = ["--index", index, "--data-dir", data_dir, "--json"]
     subprocess.run(
-        [*vecinity(), "build", COLLECTION, source, "--embedder", "minilm", *columns, *where],
+        vecinity("build", COLLECTION, source, "--embedder", "minilm", *columns, *where),
         check=True,
         stdout=sys.stderr,
     )
@@ -96,29 +96,20 @@ def build(source: Path, data_dir: Path, index: str) -> float:
 
 def ask(data_dir: Path, texts: list[str]) -> dict[str, object]:
     """Recall against the exact answers, and latency one by one and in batches."""
-    server = subprocess.Popen(
-        [*vecinity(), "serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    try:
-        with Client(server.stdout.readline().split()[-1], timeout=600) as client:
-            queries = np.vstack(
-                [client.embed(COLLECTION, texts[i : i + 500]).vectors for i in range(0, len(texts), 500)]
-            )
-            truth = client.batch_search(COLLECTION, vectors=queries, k=K, exact=True)
-            client.batch_search(COLLECTION, vectors=queries[:100], k=K)
+    serving = running(vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0"))
+    with serving as address, Client(address, timeout=600) as client:
+        queries = np.vstack([client.embed(COLLECTION, texts[i : i + 500]).vectors for i in range(0, len(texts), 500)])
+        truth = client.batch_search(COLLECTION, vectors=queries, k=K, exact=True)
+        client.batch_search(COLLECTION, vectors=queries[:100], k=K)
+        began = time.perf_counter()
+        found = client.batch_search(COLLECTION, vectors=queries, k=K)
+        batch_seconds = time.perf_counter() - began
+        times = []
+        for query in queries[:UNARY]:
             began = time.perf_counter()
-            found = client.batch_search(COLLECTION, vectors=queries, k=K)
-            batch_seconds = time.perf_counter() - began
-            times = []
-            for query in queries[:UNARY]:
-                began = time.perf_counter()
-                client.search(COLLECTION, vector=query, k=K)
-                times.append((time.perf_counter() - began) * 1e3)
-            collection = client.get_collection(COLLECTION)
-    finally:
-        server.terminate()
-        server.wait(60)
+            client.search(COLLECTION, vector=query, k=K)
+            times.append((time.perf_counter() - began) * 1e3)
+        collection = client.get_collection(COLLECTION)
     cuts = statistics.quantiles(times, n=100)
     return {
         "items": collection.item_count,
@@ -134,17 +125,6 @@ def ask(data_dir: Path, texts: list[str]) -> dict[str, object]:
 
 def scores_of(batch: BatchSearchResult) -> np.ndarray:
     return np.stack([hits.scores for hits in batch])
-
-
-def vecinity() -> list[str]:
-    return [sys.executable, "-m", "vecinity.cli"]
-
-
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -9,16 +9,16 @@ queries. One JSON line for each index and size; the index that `--index auto` ta
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_sweep import ROOT, TARGET, commit
+from bench_sweep import TARGET
 from data_sets import many_sentences
 from index_measuring import build_index, cost_at, measured, truth_of
+from reporting import ROOT, commit, dataset, pyplot, save
 
 from vecinity.indexer.ann import FLAT_NUMBERS_MAX, Family, IndexSpec
 from vecinity.indexer.calibration import hold_out
@@ -70,7 +70,7 @@ def measure(queries: np.ndarray, vectors: np.ndarray, repeats: int) -> list[dict
             {
                 "benchmark": "scale",
                 "commit": commit(),
-                "dataset": hashlib.sha256(vectors.data).hexdigest()[:12],
+                "dataset": dataset(vectors.data),
                 "threads": available_cpus(),
                 "rows": rows,
                 "dimension": dimension,
@@ -101,13 +101,7 @@ def measure(queries: np.ndarray, vectors: np.ndarray, repeats: int) -> list[dict
 
 def plot(lines: list[dict[str, Any]], path: Path) -> None:
     """Three panels over the rows: speed, build time, size; what auto took is ringed."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "vecinity"  # the same figures make the same file
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4))
+    figure, axes = pyplot().subplots(1, 3, figsize=(13, 4))
     for axis, name, title in zip(
         axes,
         ("batch_queries_per_second", "build_cpu_seconds", "index_bytes"),
@@ -130,8 +124,7 @@ def plot(lines: list[dict[str, Any]], path: Path) -> None:
         axis.set(xlabel="rows", title=title, xscale="log", yscale="log")
         axis.title.set_fontsize("small")
     axes[0].legend(title="ringed: taken by auto")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the median of three runs. One JSON line each.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -19,13 +18,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_sweep import ROOT, commit
+from commands import running, vecinity
 from data_sets import glosses
+from reporting import ROOT, commit, dataset, pyplot, save
 
 from vecinity.client import Client
 from vecinity.indexer.ann import exact_scores
@@ -69,7 +69,7 @@ def main() -> int:
     common = {
         "benchmark": "serving",
         "commit": commit(),
-        "dataset": hashlib.sha256(rows.data).hexdigest()[:12],
+        "dataset": dataset(rows.data),
         "cpus": len(os.sched_getaffinity(0)),
     }
     lines: list[Measured] = []
@@ -221,13 +221,7 @@ def claims(lines: Sequence[Measured]) -> Iterator[Measured]:
 
 def plot(lines: Sequence[Measured], path: Path) -> None:
     """Searches a second against calls under way."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "vecinity"  # the same figures make the same file
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
+    figure, axes = pyplot().subplots(figsize=(8, 5))
     by_server: dict[str, list[tuple[float, float]]] = {}
     for line in lines:
         if "in_flight" in line:
@@ -236,8 +230,7 @@ def plot(lines: Sequence[Measured], path: Path) -> None:
         axes.plot(*zip(*sorted(points), strict=True), label=server, marker="o")
     axes.set(xscale="log", xlabel="calls under way", ylabel="searches a second", ylim=(0, None))
     axes.legend()
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 def batches(data_dir: Path, queries: np.ndarray, truth: np.ndarray) -> Iterator[Measured]:
@@ -301,28 +294,13 @@ def build(rows: np.ndarray, cache: Path) -> Path:
     return data_dir
 
 
-@contextmanager
-def serving(data_dir: Path, *options: str) -> Iterator[str]:
+def serving(data_dir: Path, *options: str) -> AbstractContextManager[str]:
     """A running server; gives its address."""
-    yield from _running(vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0", *options))
+    return running(vecinity("serve", "--data-dir", data_dir, "--listen", "127.0.0.1:0", *options))
 
 
-@contextmanager
-def echoing() -> Iterator[str]:
-    yield from _running([sys.executable, str(HERE / "echo_server.py"), "2", str(K)])
-
-
-def _running(command: list[str]) -> Iterator[str]:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdin is not None
-    try:
-        address = process.stdout.readline().split()[-1]
-        time.sleep(2)  # processes that are told of later than their address
-        yield address
-    finally:
-        process.stdin.close()
-        process.terminate()
-        process.wait(30)
+def echoing() -> AbstractContextManager[str]:
+    return running([sys.executable, str(HERE / "echo_server.py"), "2", str(K)])
 
 
 def load(address: str, requests: Path, cache: Path, in_flight: int, seconds: float, **more: object) -> Measured:
@@ -400,10 +378,6 @@ def raw(data_dir: Path, queries: np.ndarray, truth: np.ndarray) -> Measured:
                 speeds.append(4 * len(queries) / (time.perf_counter() - began))
         line[f"queries_per_second_in_batches_of_{size}"] = round(statistics.median(speeds))
     return line
-
-
-def vecinity(*words: object) -> list[str]:
-    return [sys.executable, "-m", "vecinity.cli", *map(str, words)]
 
 
 if __name__ == "__main__":

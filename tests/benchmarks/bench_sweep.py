@@ -10,9 +10,7 @@ With --rows fewer sentences are taken: quick, to see that it works.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 from data_sets import sentences
 from index_measuring import Built, Point, about_target, build_index, cost_at, measured, timed_in_turns, truth_of
+from reporting import ROOT, commit, dataset, pyplot, save
 
 from vecinity.indexer.ann import EF_CONSTRUCTION, Family, IndexSpec, Transform, choose_spec
 from vecinity.indexer.calibration import hold_out
@@ -29,7 +28,6 @@ from vecinity.indexer.metric import Metric
 from vecinity.indexer.tournament import Fixed, Limits, TournamentReport, run_tournament
 from vecinity.indexer.tournament.candidates import first_candidates, variations
 
-ROOT = Path(__file__).parents[2]
 QUERIES = 2_000
 TARGET = 0.95
 FLOOR = 0.88
@@ -54,7 +52,7 @@ def main() -> int:
     common = {
         "benchmark": "sweep",
         "commit": commit(),
-        "dataset": hashlib.sha256(vectors.data).hexdigest()[:12],
+        "dataset": dataset(vectors.data),
         "rows": len(vectors),
         "threads": available_cpus(),
     }
@@ -240,14 +238,8 @@ def figures_of(point: Point) -> dict[str, Any]:
 
 def plot(results: dict[str, tuple[Built, list[Point]]], chosen: dict[str, TournamentReport], path: Path) -> None:
     """Recall against speed: the best line of each index, auto's choices drawn thick."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "vecinity"  # the same figures make the same file
-    from matplotlib import pyplot
-
     winners = {name_of(report.entries[0].spec): name for name, report in chosen.items()}
-    figure, axes = pyplot.subplots(1, 2, figsize=(12, 5), sharey=True)
+    figure, axes = pyplot().subplots(1, 2, figsize=(12, 5), sharey=True)
     for axis, cost, title in zip(axes, ("single_us", "batch_us"), ("one by one", "in batches of 64"), strict=True):
         for name, (_, points) in results.items():
             line = frontier([(point.recall, 1e6 / getattr(point, cost)) for point in points])
@@ -256,8 +248,7 @@ def plot(results: dict[str, tuple[Built, list[Point]]], chosen: dict[str, Tourna
         axis.axvline(TARGET, color="grey", linestyle=":")
         axis.set(xlabel="recall@10", title=f"queries a second, one thread, {title}", yscale="log")
     axes[1].legend(fontsize="xx-small", ncols=2)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -267,13 +258,6 @@ def frontier(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         if not kept or speed > kept[-1][1]:
             kept.append((recall, speed))
     return kept[::-1]
-
-
-def commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ of gensim's from the built vocabulary. Both sides' vectors go through the same e
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import resource
@@ -24,9 +23,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from reporting import ROOT, commit, dataset
+
 from vecinity.indexer.word_evaluation import analogy_accuracy, word_pair_correlation
 
-ROOT = Path(__file__).resolve().parents[2]
 QUALITIES = {
     "google_analogies": ("Google analogies solved, of the 30,000 most frequent words", 0.005),
     "wordsim353": ("WordSim-353, Spearman", 0.02),
@@ -63,8 +63,8 @@ def main() -> None:
         }
         about = {
             "benchmark": "word2vec",
-            "commit": commit(),
-            "dataset": hashlib.sha256(packed.read_bytes()).hexdigest()[:12],
+            "commit": commit(whole=True),
+            "dataset": dataset(packed),
             "raw_words": sum(len(line.split()) for line in corpus.open()),
         }
         for architecture in arguments.architecture or ["skip-gram", "cbow"]:
@@ -248,11 +248,6 @@ def quality(words: list[str], vectors: Any, data: Path) -> dict[str, float]:
         "wordsim353": round(word_pair_correlation(words, vectors, data / "wordsim353.tsv").spearman, 4),
         "simlex999": round(word_pair_correlation(words, vectors, data / "simlex999.txt").spearman, 4),
     }
-
-
-def commit() -> str | None:
-    answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ thread.
 
 import argparse
 import gzip
-import hashlib
 import json
 import os
 import statistics
@@ -30,7 +29,8 @@ from typing import Any
 
 import numpy as np
 import word2vec_variants as variants
-from bench_word2vec import ROOT, commit, quality
+from bench_word2vec import quality
+from reporting import ROOT, commit, dataset
 from word2vec_variants import Kernel, walk
 
 from vecinity.indexer.word2vec import Word2VecSettings, kernels, matrices, sampling, simd
@@ -328,8 +328,8 @@ def main() -> None:
         return
     about = {
         "benchmark": "word2vec-tricks",
-        "commit": commit(),
-        "dataset": hashlib.sha256(packed.read_bytes()).hexdigest()[:12],
+        "commit": commit(whole=True),
+        "dataset": dataset(packed),
         "lanes": simd.LANES,
         "threads": arguments.threads,
     }

@@ -8,6 +8,7 @@ import pytest
 
 from vecinity.cli import app
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
+from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
 from vecinity.cli.query import similarity, terms
 from vecinity.client import Text, errors
@@ -138,6 +139,38 @@ def test_errors_are_one_line_and_a_code(
     assert message in captured.err
     assert captured.err.count("\n") <= 1
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("command", "error", "message"),
+    [
+        ("search", {"parameters.effort.nprobe": "is 0"}, "--nprobe: is 0"),
+        ("search", {"selection.diversity.candidates": "is 3"}, "--candidates: is 3"),
+        ("search", {"selection.grouping.attribute": "is a list"}, "--group-by: is a list"),
+        ("search", {"selection.farthest": "does not go with grouping"}, "--farthest: does not go with --group-by"),
+        ("search", {"k, include_texts, include_attributes": "are many"}, "-k, --attributes: are many"),
+        ("search", {"queries[3]": "holds NaN"}, "--vector[3]: holds NaN"),
+        ("search", {"query.examples.negatives[1].query.id": "is empty"}, "--negative[1]: is empty"),
+        ("search", {"query": "has dimension 3"}, "query: has dimension 3"),
+        ("search", {"selection.filter.all.filters[1].comparison": "is required"}, "--filter: is required"),
+        ("analogy", {"positives, negatives": "are 2 and 3"}, "TERMS: are 2 and 3"),
+        ("analogy", {"terms, analogy 3": "cancel"}, "--file, analogy 3: cancel"),
+        ("analogy", {"examples[2].left.id": "is empty"}, "--example[2]: is empty"),
+        ("duplicates", {"min_score": "raise min_score"}, "--min-score: raise --min-score"),
+        ("duplicates", {"a_new.field": "is new"}, "a_new.field: is new"),
+        ("nope", {"k": "is 0"}, "k: is 0"),
+        ("search", errors.InvalidArgumentError("candidates goes with diversity"), "--candidates goes with --diversity"),
+        ("search", errors.NotFoundError("no item 'min_score'"), "no item 'min_score'"),
+        ("build", SettingError("target_recall is 2; it must be"), "--target-recall is 2; it must be"),
+        ("build", SettingError("dimension is 0; sizes and dimension"), "--dimension is 0; sizes and dimension"),
+        ("build", SettingError("/min_count/f 'seed' min_count 3"), "/min_count/f 'seed' --min-count 3"),
+    ],
+)
+def test_errors_name_options(command: str, error: Exception | dict[str, str], message: str) -> None:
+    if isinstance(error, dict):
+        told = "; ".join(f"{field}: {fault}" for field, fault in error.items())
+        error = errors.InvalidArgumentError(told, "ERROR_REASON_INVALID_ARGUMENT", violations=error)
+    assert Typed.by(app.app, [command]).message(error).startswith(message)
 
 
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,12 @@ from enum import StrEnum
 import pytest
 
 from vecinity import client
-from vecinity.cli.build import IndexFamily, MetricName, TransformName
+from vecinity.cli.building.index_options import IndexFamily, MetricName, TransformName, VectorTypeName
 from vecinity.cli.query.analogy import Method
 from vecinity.cli.query.options import UnknownWordsChoice
 from vecinity.indexer.ann import Family, Transform
 from vecinity.indexer.metric import Metric
+from vecinity.indexer.stored_vectors import VectorType
 from vecinity.service.planner import Strategy
 
 
@@ -22,6 +23,7 @@ from vecinity.service.planner import Strategy
         (UnknownWordsChoice, client.UnknownWords),
         (TransformName, Transform),
         (MetricName, Metric),
+        (VectorTypeName, VectorType),
         (client.Metric, Metric),
         (client.Strategy, Strategy),
     ],

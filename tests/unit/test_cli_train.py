@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vecinity.cli import app
-from vecinity.cli.build import build
+from vecinity.cli.building.command import build
 from vecinity.cli.train import train
 from vecinity.cli.word2vec_options import OPTIONS, settings_of
 from vecinity.client import Client
@@ -40,10 +40,10 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_every_setting_has_an_option_with_its_default() -> None:
-    assert [option.name for option in OPTIONS if option.name not in inspect.signature(build).parameters] == []
-    assert [option.name for option in OPTIONS if option.name not in inspect.signature(train).parameters] == []
-    assert {option.name for option in OPTIONS} == {field.name for field in fields(Word2VecSettings)}
-    assert settings_of({option.name: option.default for option in OPTIONS}) == Word2VecSettings()
+    assert set(OPTIONS.names) <= inspect.signature(build).parameters.keys()
+    assert set(OPTIONS.names) <= inspect.signature(train).parameters.keys()
+    assert set(OPTIONS.names) == {field.name for field in fields(Word2VecSettings)}
+    assert settings_of({option.name: option.default for option in OPTIONS.parameters}) == Word2VecSettings()
 
 
 def test_train_evaluate_index_ask(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_a_killed_training_is_gone_on_with(corpus: Path, tmp_path: Path, capsys:
     code, _, err = run(capsys, *arguments)
     assert code == 1 and "repeat the command with --resume" in err
     code, _, err = run(capsys, *arguments, "--seed", 5, "--resume")
-    assert code == 2 and "holds a training with seed 1, not 5" in err
+    assert code == 2 and "holds a training with --seed 1, not 5" in err
     assert run(capsys, *arguments, "--resume")[0] == 0
     assert not state.parent.exists()
     assert run(capsys, "train", corpus, tmp_path / "n", *SMALL, "--epochs", 400)[0] == 0

@@ -15,14 +15,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import structlog
 
 from vecinity.indexer.catalog import EmbedderRecord
-from vecinity.indexer.embedding.reading import Reading
-from vecinity.indexer.errors import NoSubwordsError
+from vecinity.indexer.embedding.any_text import AnyTextEmbedder
 from vecinity.indexer.metric import Vectors
-from vecinity.indexer.unknown_words import UnknownWords
 from vecinity.service.embedder_child import Opened, Start
 from vecinity.service.errors import EmbedderLostError
 
@@ -32,7 +29,7 @@ _ATTEMPTS = 2
 """The second goes to a new process. Texts that end two of them would end a third."""
 
 
-class EmbedderProcess:
+class EmbedderProcess(AnyTextEmbedder):
     """An `Embedder` for models that read any text. Blocks while it waits: call it in a thread.
 
     Its process is started at once and again after it has died. It ends with `close`, with this object, and with the
@@ -80,18 +77,6 @@ class EmbedderProcess:
                     vectors: Vectors = self._child.ask(list(texts))
                     return vectors
             raise EmbedderLostError
-
-    def canonical(self, text: str) -> str:
-        """See `Embedder.canonical`."""
-        return text
-
-    def read(self, texts: Sequence[str], unknown_words: UnknownWords) -> Reading:
-        """See `Embedder.read`; no word is unknown."""
-        return Reading(self.embed(texts), np.ones(len(texts), dtype=bool), texts)
-
-    def subword_vector(self, word: str) -> Vectors:
-        """See `Embedder.subword_vector`."""
-        raise NoSubwordsError
 
     def _restart(self) -> None:
         _log.warning("the process that embeds died: starting another", exit_code=self._child.process.poll())

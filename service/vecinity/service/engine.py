@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from vecinity.service.store import OpenVersion, Store
 from vecinity.service.tally import Tally
 
 _READY_MAX = 1_024
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Engine:
         if version is None:
             return None
         ready = version.ready.get(number)
-        if ready is None:
+        if not isinstance(ready, Ready):
             if len(version.ready) >= _READY_MAX:
                 version.ready.clear()
             ready = version.ready[number] = self._searcher.ready(version, search, dimension, "query")
@@ -177,21 +180,22 @@ class Engine:
         version = await self.store.get(search.collection, search.version)
         return await self._comparer.closer(call, version, search, query, than)
 
-    async def neighbours(
+    def neighbours(
         self, call: Call, collection: str, number: int, k: int, wish: Wish
     ) -> AsyncGenerator[Neighbours, None]:
         """The k closest items of every item, in parts."""
-        version = await self.store.get(collection, number)
-        async with aclosing(self._graph.neighbours(call, version, k, wish)) as parts:
-            async for part in parts:
-                yield part
+        return self._parts(collection, number, lambda version: self._graph.neighbours(call, version, k, wish))
 
-    async def duplicates(
+    def duplicates(
         self, call: Call, collection: str, number: int, min_score: float, wish: Wish
     ) -> AsyncGenerator[Duplicates, None]:
         """The pairs of items that score at least `min_score` with each other, in parts."""
-        version = await self.store.get(collection, number)
-        async with aclosing(self._graph.duplicates(call, version, min_score, wish)) as parts:
+        return self._parts(collection, number, lambda version: self._graph.duplicates(call, version, min_score, wish))
+
+    async def _parts(
+        self, collection: str, number: int, ask: Callable[[OpenVersion], AsyncGenerator[_Part, None]]
+    ) -> AsyncGenerator[_Part, None]:
+        async with aclosing(ask(await self.store.get(collection, number))) as parts:
             async for part in parts:
                 yield part
 

@@ -15,7 +15,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import structlog
 
@@ -49,13 +48,14 @@ class OpenVersion:
 
     Attributes:
         embedder: None if the collection was built from vectors.
+        ready: By kind of search, for `Engine.ready`, which alone knows of what. Here so that it ends with the version.
     """
 
     record: VersionRecord
     segment: Segment
     embedder: SharedEmbedder | None
     plans: dict[tuple[Wish, Asked], Plan] = field(default_factory=dict)
-    ready: dict[int, Any] = field(default_factory=dict)
+    ready: dict[int, object] = field(default_factory=dict)
     matches: Matches = field(init=False)
     groupings: Groupings = field(init=False)
 

@@ -12,10 +12,12 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli import build, convert, serve, train
+from vecinity.cli import convert, serve, train
+from vecinity.cli.building import command as build
 from vecinity.cli.demo import command as demo
 from vecinity.cli.evaluate import command as evaluate
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
+from vecinity.cli.naming import Typed
 from vecinity.cli.query import analogy, collections, graph, search, similarity
 
 NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return ExitCode.ERROR
         if code is None:
             raise
-        message = str(error) + (NO_SERVER if code is ExitCode.UNAVAILABLE else "")
+        message = Typed.by(app, arguments).message(error) + (NO_SERVER if code is ExitCode.UNAVAILABLE else "")
         _complain(message, keep_lines=hasattr(error, "column"))  # a caret under a place means nothing on one line
         return code
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from vecinity.cli.build import EncodingErrorPolicy
 from vecinity.cli.exit_codes import CommandError
 from vecinity.cli.extras import require_server
-from vecinity.cli.output import print_json, print_table
+from vecinity.cli.output import print_json, print_report
+from vecinity.cli.sources import EncodingErrorPolicy
 
 
 class WrittenFormat(StrEnum):
@@ -81,8 +81,4 @@ def convert(
     if as_json:
         print_json(report)
     else:
-        rows = [
-            (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value)
-            for name, value in report.items()
-        ]
-        print_table(("converted", ""), rows)
+        print_report("converted", report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -13,6 +13,16 @@ import typer
 def print_json(value: Any) -> None:
     """One JSON document on standard output, UTF-8, one line."""
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_report(title: str, report: Mapping[str, object]) -> None:
+    """What was done, a line each; what is None or empty is left out."""
+    rows = [
+        (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+        for name, value in report.items()
+        if value not in (None, "")
+    ]
+    print_table((title, ""), rows)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", numeric: int = 0) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.build import EncodingErrorPolicy, names, read_model, refuse_vectors
 from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
-from vecinity.cli.output import print_json, print_table
+from vecinity.cli.option_groups import takes
+from vecinity.cli.output import print_json, print_report
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.word2vec_options import settings_of, takes_word2vec_options
+from vecinity.cli.sources import EncodingErrorPolicy, check_is_file, names, read_model, refuse_vectors
+from vecinity.cli.word2vec_options import OPTIONS, settings_of
 
 if TYPE_CHECKING:
     from vecinity.indexer.dataset import Source
@@ -29,7 +30,7 @@ _KEPT = (
 )
 
 
-@takes_word2vec_options
+@takes(OPTIONS)
 def train(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help=".txt, .csv, .tsv, .jsonl (each also .gz) or .parquet.")],
@@ -83,8 +84,7 @@ def train(
 
     if source.is_dir():
         raise CommandError(f"{source} is a folder: give a file of text, and a trained model with --start")
-    if not source.is_file():
-        raise CommandError(f"{source} is no file: give the path of one", ExitCode.ERROR)
+    check_is_file(source)
     model = model.resolve()  # A link keeps pointing where it does, and "." has a name.
     # Hours of training must not end at a folder that can't be written.
     if model.is_mount():
@@ -202,9 +202,4 @@ def _report(trained: Word2VecModel, folder: Path, seconds: float, as_json: bool)
     shown: dict[str, Any] = report | {
         "losses": " ".join("?" if loss is None else f"{loss:.4f}" for loss in trained.training.losses)
     }
-    rows = [
-        (name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-        for name, value in shown.items()
-        if value not in (None, "")
-    ]
-    print_table(("trained", ""), rows)
+    print_report("trained", shown)

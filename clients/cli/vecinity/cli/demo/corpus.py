@@ -203,6 +203,12 @@ def _filled(templates: Sequence[str], slots: _Slots) -> list[str]:
     return [template.format_map(slots) for template in templates]
 
 
+def _filled_with_each(templates: Sequence[str], slots: _Slots, slot: str, values: Sequence[str]) -> Iterator[str]:
+    for value in values:
+        slots[slot] = value
+        yield from _filled(templates, slots)
+
+
 def _countries(templates: Sequence[str]) -> Iterator[str]:
     for country in COUNTRIES:
         slots = _Slots(country._asdict(), country=country.name)
@@ -225,25 +231,19 @@ def _roles(templates: Sequence[str]) -> Iterator[str]:
 def _animals(templates: Sequence[str]) -> Iterator[str]:
     for animal in ANIMALS:
         slots = _Slots(animal=animal.name, an_animal=_a(animal.name), young=animal.young, a_young=_a(animal.young))
-        for habit in animal.habits:
-            slots["habit"] = habit
-            yield from _filled(templates, slots)
+        yield from _filled_with_each(templates, slots, "habit", animal.habits)
 
 
 def _adjectives(templates: Sequence[str]) -> Iterator[str]:
     for adjective in ADJECTIVES:
         slots = _Slots(**adjective._asdict())
-        for thing in adjective.things:
-            slots["thing"] = thing
-            yield from _filled(templates, slots)
+        yield from _filled_with_each(templates, slots, "thing", adjective.things)
 
 
 def _verbs(templates: Sequence[str]) -> Iterator[str]:
     for verb in VERBS:
         slots = _Slots(**verb._asdict())
-        for thing in verb.objects:
-            slots["object"] = thing
-            yield from _filled(templates, slots)
+        yield from _filled_with_each(templates, slots, "object", verb.objects)
 
 
 _KINDS = {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.build import EncodingErrorPolicy
 from vecinity.cli.evaluate.report import UNTRAINED, differences, measure, notes_on, without_nan
 from vecinity.cli.evaluate.tables import print_report
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json
 from vecinity.cli.progress import ProgressBars
+from vecinity.cli.sources import EncodingErrorPolicy
 
 if TYPE_CHECKING:
     from vecinity.indexer.word_vectors import WordVectors

@@ -24,6 +24,7 @@ from vecinity.cli.query.options import (
     Timeout,
     UnknownWordsOption,
     Version,
+    check_effort,
     open_client,
     show,
 )
@@ -75,6 +76,7 @@ def analogy(
     as_json: AsJson = False,
 ) -> None:
     """The items that solve an analogy, as in king - man + woman."""
+    check_effort(target_recall, exact)
     if bool(terms) == (file is not None):
         raise CommandError("give terms, as in king - man + woman, or --file")
     options: dict[str, Any] = {

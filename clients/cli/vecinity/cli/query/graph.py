@@ -23,6 +23,7 @@ from vecinity.cli.query.options import (
     Target,
     TargetRecall,
     Version,
+    check_effort,
     open_client,
 )
 
@@ -50,6 +51,7 @@ def neighbours(
 
     A .tsv file, or standard output, has a line for each item and neighbour; a .jsonl file an object for each item.
     """
+    check_effort(target_recall, exact)
     written = _format_of(out)
     with open_client(target, data_dir, _LOOKUP_SECONDS) as client, ProgressBars() as bars:
         found = client.neighbours(
@@ -79,6 +81,7 @@ def duplicates(
     timeout: StreamTimeout = None,
 ) -> None:
     """All pairs of items that are nearly the same, each pair once."""
+    check_effort(target_recall, exact)
     written = _format_of(out)
     with open_client(target, data_dir, _LOOKUP_SECONDS) as client, ProgressBars() as bars:
         found = client.duplicates(

@@ -60,6 +60,16 @@ def open_client(target: str | None, data_dir: Path | None, timeout: float) -> Cl
     return Client(target if ":" in target else f"{target}:{DEFAULT_PORT}", timeout=timeout)
 
 
+def check_effort(target_recall: float | None, exact: bool, *effort: int | None) -> None:
+    """
+    Raises:
+        CommandError: More than one of them says how much a search may cost.
+    """
+    if (target_recall is not None) + exact + any(effort) > 1:
+        others = ", --exact and --nprobe, --ef-search, --k-factor" if effort else " and --exact"
+        raise CommandError(f"--target-recall{others} don't go together: give one")
+
+
 def query_of(term: str, by_text: bool) -> str:
     from vecinity.client import Text
 

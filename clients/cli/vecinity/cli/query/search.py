@@ -25,6 +25,7 @@ from vecinity.cli.query.options import (
     Timeout,
     UnknownWordsOption,
     Version,
+    check_effort,
     open_client,
     show,
 )
@@ -77,6 +78,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """The items closest to a text, an item or a vector."""
+    check_effort(target_recall, exact, nprobe, ef_search, k_factor)
     examples = positive or negative or None
     if sum(value is not None for value in (item_or_text, text, id, vector, examples)) != 1:
         raise CommandError(

@@ -89,9 +89,10 @@ class Dispatch:
 
     def _told(self, stream: Stream, result: Message | StatusError) -> None:
         """Send what a call that needs no task ends with."""
+        if isinstance(result, StatusError):
+            refuse(stream, result)
+            return
         try:
-            if isinstance(result, StatusError):
-                raise result
             stream.answer(self._sendable(result.SerializeToString()))
         except Exception as error:
             self._refuse(stream, error)

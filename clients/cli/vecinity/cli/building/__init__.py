@@ -1,0 +1,1 @@
+"""``vecinity build``."""
