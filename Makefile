@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall bench-sweep bench-scale bench-serving bench-minilm clean
+.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall bench-sweep bench-scale bench-index bench-serving bench-minilm clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18

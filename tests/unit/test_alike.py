@@ -24,7 +24,10 @@ def floats(*numbers: float) -> bytes:
 
 
 def learn(kinds: Kinds, made: search_service_pb2.SearchRequest) -> int:
-    return kinds.learn(made.SerializeToString(), made, SEARCH).number
+    payload = made.SerializeToString()
+    if (kind := kinds.kind_of(payload, made, SEARCH)) is not None:
+        kinds.keep(len(payload), kind)
+    return 0 if kind is None else kind.number
 
 
 def test_another_vector_is_alike() -> None:
@@ -75,7 +78,8 @@ def test_of_a_vector_sent_twice_the_last_counts() -> None:
     kinds = Kinds()
     made = search_service_pb2.SearchRequest.FromString(payload)
     assert made.query.vector.packed == floats(1, 2)
-    kinds.learn(payload, made, SEARCH)
+    assert (kind := kinds.kind_of(payload, made, SEARCH)) is not None
+    kinds.keep(len(payload), kind)
     other = payload.replace(floats(1, 2), floats(7, 8))
     found = kinds.find(other)
     assert found is not None and found[1].tolist() == [[7, 8]]
@@ -91,6 +95,12 @@ def test_the_number_of_kinds_is_bounded() -> None:
     assert kinds.find(request(floats(3, 4), k=2_999, collection="x" * (2_999 % 400)).SerializeToString())
     learn(kinds, request(floats(1, 2), collection="x" * 2_000))
     assert kinds.find(request(floats(1, 2), collection="x" * 2_000).SerializeToString()) is None
+
+
+def test_what_is_kept_of_a_request_is_small() -> None:
+    made = request(bytes(1 << 20), k=10)
+    kind = Kinds().kind_of(made.SerializeToString(), made, SEARCH)
+    assert kind is not None and kind.example.ByteSize() + len(kind.before) + len(kind.after) < 100
 
 
 @given(st.binary(min_size=4, max_size=4), st.binary(min_size=4, max_size=4), st.integers(0, 40), st.text(max_size=5))

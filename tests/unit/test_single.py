@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from conftest import clustered, publish_vectors
 
-from vecinity.client import AsyncClient
+from vecinity.client import AsyncClient, InvalidArgumentError
+from vecinity.indexer.ann import Family
+from vecinity.service.call import Call
+from vecinity.service.config import Config
+from vecinity.service.query import Search
+from vecinity.service.server import Service
 
 
 async def test_searches_that_leave_out_few_and_many_items_can_come_together(tmp_path: Path) -> None:
@@ -25,3 +34,46 @@ async def test_searches_that_leave_out_few_and_many_items_can_come_together(tmp_
         alone = [await client.search("mine", k=3, **one) for one in asked]
     assert [result.ids for result in together] == [result.ids for result in alone]
     assert all(len(result) == 3 for result in alone)
+
+
+async def test_vectors_that_are_none_leave_the_others_together(tmp_path: Path) -> None:
+    publish_vectors(tmp_path / "data", "mine", clustered(), tmp_path)
+    vectors = clustered()[:8].copy()
+    vectors[0], vectors[3], vectors[7] = np.nan, 0.0, np.inf
+    async with AsyncClient.in_process(tmp_path / "data") as client:
+        asked = (client.search("mine", vector=vector, k=1) for vector in vectors)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+    for number, result in enumerate(found):
+        if number in (0, 3, 7):
+            assert isinstance(result, InvalidArgumentError)
+        else:
+            assert not isinstance(result, BaseException) and result.ids == [str(number)]
+
+
+@pytest.mark.parametrize("family", [Family.FLAT, Family.HNSW, Family.IVF_FLAT, Family.IVF_PQ])
+async def test_a_version_that_was_asked_is_let_go(tmp_path: Path, family: Family) -> None:
+    """Also one that was there at the start, which the garbage collector is told not to look at."""
+    publish_vectors(tmp_path / "data", "mine", clustered(), tmp_path, family=family)
+    service = Service(Config(data_dir=tmp_path / "data"), embeds_apart=False)
+    await service.start()
+    gc.collect()
+    gc.freeze()
+    try:
+        version = await service.store.get("mine")
+        gone = weakref.ref(version.segment)
+        search = Search("mine", 3)
+        ready = service.engine.ready(1, search, 32)
+        assert ready is not None
+        told = asyncio.get_running_loop().create_future()
+        service.engine.ask(Call("/"), ready, clustered()[:1], told.set_result)
+        assert (await told).version == 1
+        del version, ready
+        publish_vectors(tmp_path / "data", "mine", clustered(100), tmp_path)
+        async with asyncio.timeout(10):
+            while (await service.store.get("mine")).record.number == 1:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.unfreeze()
+        await service.stop()

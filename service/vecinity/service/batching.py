@@ -175,11 +175,13 @@ class Batches(Generic[Key, Item, Result]):
         return group[: key.batch_max]
 
     async def _in_thread(self, key: Key, batch: list[_Waiting[Item, Result]]) -> None:
+        results: Sequence[Result | Exception]
         try:
-            _finish(batch, await self._pool.run(lambda: self._answered(key, batch)))
+            results = await self._pool.run(lambda: self._answered(key, batch))
         except (RuntimeError, asyncio.CancelledError):  # the threads have been shut down, or soon will be
-            for waiting in batch:
-                waiting.tell(ShuttingDownError("this server is stopping: call another one, or try again"))
+            stopping = ShuttingDownError("this server is stopping: call another one, or try again")
+            results = [stopping] * len(batch)
+        _finish(batch, results)
 
     def _thread_done(self, task: asyncio.Task[None]) -> None:
         self._in_threads.discard(task)

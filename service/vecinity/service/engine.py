@@ -99,7 +99,7 @@ class Engine:
         answer = await self._searcher.find(call, version, search, resolved.of_each(), left_out, by_items=by_items)
         return replace(answer, unknown_words=resolved.unknown_words) if resolved.unknown_words else answer
 
-    def ready(self, number: int, search: Search, dimension: int) -> Ready | None:
+    def ready(self, number: int, search: Search, dimension: int) -> tuple[OpenVersion, Ready] | None:
         """What plain searches (`is_plain`) of one kind for a vector need, remembered for each version.
 
         Args:
@@ -119,11 +119,17 @@ class Engine:
             if len(version.ready) >= _READY_MAX:
                 version.ready.clear()
             ready = version.ready[number] = self._searcher.ready(version, search, dimension, "query")
-        return ready
+        return version, ready
 
-    def ask(self, call: Call, ready: Ready, vectors: Vectors, tell: Callable[[Answer | Exception], None]) -> None:
+    def ask(
+        self,
+        call: Call,
+        ready: tuple[OpenVersion, Ready],
+        vectors: Vectors,
+        tell: Callable[[Answer | Exception], None],
+    ) -> None:
         """`search` for one vector, float32 (1, d), with the answer told once, on the loop: no task waits for it."""
-        self._searcher.ask(call, ready, vectors, tell)
+        self._searcher.ask(call, *ready, vectors, tell)
 
     async def _search_examples(self, call: Call, version: OpenVersion, search: Search, query: Query) -> Answer:
         """A search by a query made of examples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -29,12 +30,13 @@ class Groupings:
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
         self._kept: OrderedDict[str, Groups] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Groups]] = {}
 
     async def by(self, name: str, run: Run) -> Groups:
         """The groups by an attribute.
 
         Args:
-            run: Does work in another thread.
+            run: Does work in another thread, for all who ask for the same groups meanwhile.
 
         Raises:
             InvalidArgumentError: There is no such attribute, or it is a string list.
@@ -51,7 +53,17 @@ class Groupings:
         kind, column = columns[name]
         if kind is AttributeType.STRING_LIST:
             raise InvalidArgumentError(_FIELD, f"{name!r} is a {kind}: group by an attribute of one value")
-        groups = self._kept[name] = await run(lambda: group_codes(column))
+        if (task := self._under_way.get(name)) is None:
+            task = self._under_way[name] = asyncio.create_task(self._numbered(name, lambda: group_codes(column), run))
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())  # looked at, if nobody waits
+        # One caller that gives up does not stop the others.
+        return await asyncio.shield(task)
+
+    async def _numbered(self, name: str, work: Callable[[], Groups], run: Run) -> Groups:
+        try:
+            groups = self._kept[name] = await run(work)
+        finally:
+            del self._under_way[name]
         if len(self._kept) > _KEPT_MAX:
             self._kept.popitem(last=False)
         return groups

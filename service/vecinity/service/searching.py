@@ -87,9 +87,8 @@ class Searcher:
         if finder is not None:
             chosen = finder.plan(chosen)
         elif len(vectors) == 1 and is_plain(search) and _width(left_out) <= LEFT_OUT_AT_ONCE:
-            self._check_vectors_size(1, search, version.record.dimension)
             ready = Ready.of(version, search, chosen, raw=False, without=_width(left_out))
-            return await self._singles.find(call, ready, Asking(vectors, left_out))
+            return await self._singles.find(call, version, ready, Asking(vectors, left_out))
         groups = await self._groups(call, version, search)
         size = _chunk_size(version, chosen, search) if finder is None else finder.chunk_queries(chosen)
         begins = iter(range(0, len(vectors), size))
@@ -134,7 +133,7 @@ class Searcher:
             InvalidArgumentError: It is not one of this collection.
         """
         ready = self.ready(version, search, vectors.shape[1], field)
-        return await self._singles.find(call, ready, Asking(vectors, None, field))
+        return await self._singles.find(call, version, ready, Asking(vectors, None, field))
 
     def ready(self, version: OpenVersion, search: Search, dimension: int, field: str) -> Ready:
         """What `find_vector` needs beside the vector; the same for all searches of one kind.
@@ -147,9 +146,16 @@ class Searcher:
         chosen = self._plan_unfiltered(version, search.wish, Asked(search.k, alone=True))
         return Ready.of(version, search, chosen, raw=True)
 
-    def ask(self, call: Call, ready: Ready, vectors: Vectors, tell: Callable[[Answer | Exception], None]) -> None:
+    def ask(
+        self,
+        call: Call,
+        version: OpenVersion,
+        ready: Ready,
+        vectors: Vectors,
+        tell: Callable[[Answer | Exception], None],
+    ) -> None:
         """`find_vector`, with the answer told once, on the loop."""
-        self._singles.ask(call, ready, Asking(vectors, None), tell)
+        self._singles.ask(call, version, ready, Asking(vectors, None), tell)
 
     def _check_vectors_size(self, queries: int, search: Search, dimension: int) -> None:
         size = queries * search.k * dimension * 4
@@ -171,7 +177,7 @@ class Searcher:
         """The groups of which only some items each may be hits, if there are such."""
         if (grouping := search.selection.grouping) is None:
             return None
-        return await version.groupings.by(grouping.attribute, partial(self._pools.search, call))
+        return await version.groupings.by(grouping.attribute, self._pools.shared)
 
     async def through(self, call: Call, version: OpenVersion, search: Search) -> FilteredIndex | None:
         """The index as it looks through the filter, if there is one; kept for the next that asks."""

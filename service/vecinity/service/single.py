@@ -60,11 +60,6 @@ class Together(NamedTuple):
     seconds_each: float
     batch_max: int
 
-    @classmethod
-    def of(cls, version: OpenVersion, k: int, chosen: Plan, *, raw: bool, without: int) -> Together:
-        seconds, most = _query_seconds(version, chosen), chunk_queries(version, chosen)
-        return cls(version, k, chosen.effort, raw, without, seconds, most)
-
 
 class Asking(NamedTuple):
     """One query.
@@ -88,21 +83,32 @@ class Found(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A plain search, but for its vector: the version that answers it, the plan, and what it can be done with."""
+    """A plain search of a version, but for its vector.
 
-    version: OpenVersion
+    The version remembers them, so they do not hold it: it would never be let go.
+
+    Attributes:
+        raw: Whether the vector is still to be checked and prepared.
+        without: How many rows are left out of the hits.
+        seconds_each, batch_max: See `batching.Together`.
+    """
+
     search: Search
     plan: Plan
-    together: Together
+    raw: bool
+    without: int
+    seconds_each: float
+    batch_max: int
 
     @classmethod
     def of(cls, version: OpenVersion, search: Search, chosen: Plan, *, raw: bool, without: int = 0) -> Ready:
-        """
-        Args:
-            raw: Whether its vector is still to be checked and prepared.
-            without: How many rows are left out of its hits.
-        """
-        return cls(version, search, chosen, Together.of(version, search.k, chosen, raw=raw, without=without))
+        return cls(search, chosen, raw, without, _query_seconds(version, chosen), chunk_queries(version, chosen))
+
+    def together(self, version: OpenVersion) -> Together:
+        """What it can be done with."""
+        return Together(
+            version, self.search.k, self.plan.effort, self.raw, self.without, self.seconds_each, self.batch_max
+        )
 
 
 class SingleSearches:
@@ -116,29 +122,36 @@ class SingleSearches:
         self._batches: Batches[Together, Asking, Found] = Batches(pools.searchers, search_together, Part.SEARCH)
         self._check_size = check_size
 
-    async def find(self, call: Call, ready: Ready, asking: Asking) -> Answer:
+    async def find(self, call: Call, version: OpenVersion, ready: Ready, asking: Asking) -> Answer:
         """The answer to one query.
 
         Raises:
             InvalidArgumentError: The vector can't be one, or the answer would be too large.
         """
-        return self._answer(call, ready, await self._batches.do(call, ready.together, asking))
+        return self._answer(call, version, ready, await self._batches.do(call, ready.together(version), asking))
 
-    def ask(self, call: Call, ready: Ready, asking: Asking, tell: Callable[[Answer | Exception], None]) -> None:
+    def ask(
+        self,
+        call: Call,
+        version: OpenVersion,
+        ready: Ready,
+        asking: Asking,
+        tell: Callable[[Answer | Exception], None],
+    ) -> None:
         """`find`, with the answer, or what it would raise, told once, on the loop."""
 
         def found(result: Found | Exception) -> None:
             answer: Answer | Exception
             try:
-                answer = result if isinstance(result, Exception) else self._answer(call, ready, result)
+                answer = result if isinstance(result, Exception) else self._answer(call, version, ready, result)
             except Exception as error:
                 answer = error
             tell(answer)
 
-        self._batches.add(call, ready.together, asking, found)
+        self._batches.add(call, ready.together(version), asking, found)
 
-    def _answer(self, call: Call, ready: Ready, found: Found) -> Answer:
-        version, search, chosen, _ = ready
+    def _answer(self, call: Call, version: OpenVersion, ready: Ready, found: Found) -> Answer:
+        search, chosen = ready.search, ready.plan
         hits, ids = found
         wants_more = search.include_texts or search.include_attributes or search.include_vectors
         if wants_more or call.times is not None:
@@ -164,9 +177,10 @@ def search_together(key: Together, asked: Sequence[Asking]) -> Sequence[Found | 
     try:
         vectors = prepare(vectors, segment.manifest.metric) if key.raw else vectors
     except VectorError as error:
-        if len(asked) == 1:
-            return [InvalidArgumentError(asked[0].field, error.fault)]
-        return [found for asking in asked for found in search_together(key, [asking])]
+        refused = InvalidArgumentError(asked[error.row].field, error.fault)
+        before, after = asked[: error.row], asked[error.row + 1 :]
+        others = [*search_together(key, [*before, *after])] if before or after else []
+        return [*others[: error.row], refused, *others[error.row :]]
     without = np.concatenate([a.left_out for a in asked if a.left_out is not None]) if key.without else None
     fetched = min(key.k + (0 if without is None else without.shape[1]), segment.rows)
     hits = first_hits(*segment.index.search(vectors, fetched, key.effort), key.k, without)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ _ROUNDS = 6
 """Of k-means. FAISS takes 10 for lists and 25 for codes; on 60,000 sentence vectors (IVF512,PQ192x4fs) that found no
 more (.936 and .936, .969 and .968 of the true neighbours among the candidates) in 2.3 times the time."""
 
+_PARAMETERS_MAX = 64
+
 _ONE_BY_ONE = 11
 """What FAISS calls the loop over FastScan's blocks that takes one query at a time, with a reservoir. By itself it takes
 32 queries at a time from 10 on, for 10 to 20 % more on 117,659 sentence vectors, in batches of 1 to 500."""
@@ -43,8 +44,8 @@ class InvertedLists(Structure):
         lists = faiss.downcast_index(faiss.extract_index_ivf(faiss_index))
         if isinstance(lists, faiss.IndexIVFFastScan):
             lists.implem = _ONE_BY_ONE
-        # To make them takes a tenth of a search of one query.
-        self._parameters = lru_cache(maxsize=64)(self._made_parameters)
+        # By nprobe: to make them takes a tenth of a search of one query.
+        self._parameters: dict[int, Any] = {}
 
     @classmethod
     def train(cls, spec: IndexSpec, metric: Metric, vectors: StoredVectors, sample: Rows) -> InvertedLists:
@@ -75,9 +76,17 @@ class InvertedLists(Structure):
 
     def find(self, queries: Vectors, count: int, effort: Effort, within: RowSet | None) -> tuple[Vectors, Rows]:
         nprobe = min(effort.nprobe, self.spec.nlist)
-        parameters = self._parameters(nprobe) if within is None else self._made_parameters(nprobe, within.selector)
+        parameters = self._kept_parameters(nprobe) if within is None else self._made_parameters(nprobe, within.selector)
         found: tuple[Vectors, Rows] = self.faiss.search(queries, count, params=parameters)
         return found
+
+    def _kept_parameters(self, nprobe: int) -> Any:
+        parameters = self._parameters.get(nprobe)
+        if parameters is None:
+            if len(self._parameters) >= _PARAMETERS_MAX:
+                self._parameters.clear()
+            parameters = self._parameters[nprobe] = self._made_parameters(nprobe)
+        return parameters
 
     def _made_parameters(self, nprobe: int, selector: Any = None) -> Any:
         parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)

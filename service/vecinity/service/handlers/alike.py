@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     Attributes:
         number: Its own, never given to another.
         search: What all of them want.
-        example: One of them.
+        example: One of them, but for its query.
         before, after: Their bytes around the vector's.
         dimension: Numbers of the vector.
     """
@@ -55,18 +55,19 @@ class Kinds:
                 return kind, np.frombuffer(payload, "<f4", kind.dimension, len(kind.before)).reshape(1, -1)
         return None
 
-    def learn(self, payload: bytes, request: search_pb.SearchRequest, search: Search) -> Kind:
-        """The kind of a request with a packed vector that has been parsed and checked; others are known by it."""
+    def kind_of(self, payload: bytes, request: search_pb.SearchRequest, search: Search) -> Kind | None:
+        """The kind of a request with a packed vector that has been parsed and checked; None if it can't be kept."""
         packed = request.query.vector.packed
         begin = payload.find(packed)
         before, after = payload[:begin], payload[begin + len(packed) :]
-        kind = Kind(self._made, search, request, before, after, len(packed) // 4)
+        if len(before) + len(after) > _AROUND_BYTES_MAX or not _is_place_of_vector(before, after, request):
+            return None
         self._made += 1
-        if len(before) + len(after) <= _AROUND_BYTES_MAX and _is_place_of_vector(before, after, request):
-            self._keep(len(payload), kind)
-        return kind
+        example = search_pb.SearchRequest(collection=request.collection, k=request.k)
+        return Kind(self._made, search, example, before, after, len(packed) // 4)
 
-    def _keep(self, length: int, kind: Kind) -> None:
+    def keep(self, length: int, kind: Kind) -> None:
+        """Know other requests of so many bytes by a kind."""
         if self._kept >= _KINDS_MAX:
             self._by_length.clear()
             self._kept = 0

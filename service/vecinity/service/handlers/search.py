@@ -58,13 +58,17 @@ class SearchHandlers:
             wanted = self._wanted(request)
             if not is_plain(wanted):
                 return False
-            kind = self._kinds.learn(payload, request, wanted)
+            kind = self._kinds.kind_of(payload, request, wanted)
+            if kind is None:
+                return False
             vectors = of.numbers(request.query.vector)[None]
         else:
             kind, vectors = found
         ready = self.engine.ready(kind.number, kind.search, vectors.shape[1])
         if ready is None:
             return False
+        if found is None:  # not before it is known that it can be answered
+            self._kinds.keep(len(payload), kind)
 
         def answered(answer: Answer | Exception) -> None:
             response: Message | Exception
