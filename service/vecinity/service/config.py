@@ -67,7 +67,9 @@ class Config(BaseSettings):
     hits_max: Annotated[int, Field(ge=1)] = Field(1_000_000, description="queries × k in one call")
     message_bytes_max: Annotated[int, Field(ge=4_096, lt=1 << 31)] = 64 << 20
     calls_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        256, description="calls under way at once in each worker; more are refused"
+        256,
+        description="calls under way at once in each worker; more are refused. A connection can have half of them: "
+        "clients of gRPC wait with what is more",
     )
     target_recall: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="for requests that name no effort")
     analogy_recall: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -83,6 +85,15 @@ class Config(BaseSettings):
     def worker_count(self) -> int:
         """How many processes answer."""
         return self.workers or min(available_cpus(), _WORKERS_MAX)
+
+    @property
+    def calls_each_max(self) -> int:
+        """Calls under way at once on one connection: whoever has one can't take all places.
+
+        Two at least: while a client reads a stream, or watches a server's health, a call beside that must not wait for
+        the end of it.
+        """
+        return max(2, self.calls_max // 2)
 
     @property
     def embed_threads_each(self) -> int:

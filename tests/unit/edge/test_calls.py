@@ -24,6 +24,7 @@ from edge_server import (
     ECHO,
     ENDLESS,
     LATE_FAULT,
+    NAP,
     PARTS,
     SLOW,
     WHO,
@@ -57,6 +58,33 @@ def unary(channel: grpc.Channel, method: str) -> Any:
     return channel.unary_unary(
         method, request_serializer=Strings.SerializeToString, response_deserializer=Strings.FromString
     )
+
+
+def test_a_connection_with_more_calls_than_it_may_have_at_once_gets_all_answers(channel: grpc.Channel) -> None:
+    # calls_max is 64, half of them for one connection: gRPC's client keeps the rest until there is room.
+    calls = [unary(channel, NAP).future(Strings(values=[str(number)]), timeout=20) for number in range(256)]
+    assert [call.result().values[0] for call in calls] == [str(number) for number in range(256)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_has_all_it_may_have_leaves_places_for_others(kind: str) -> None:
+    alone = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+    with (
+        edge_server(kind, calls_max=16) as server,
+        grpc.insecure_channel(server.target, options=alone) as greedy,
+        grpc.insecure_channel(server.target, options=alone) as modest,
+    ):
+        calls = [unary(greedy, SLOW).future(Strings(values=["a"])) for _ in range(64)]
+        end = time.monotonic() + 10
+        while server.pipeline.calls < 8:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert server.pipeline.calls == 8
+        naps = [unary(modest, NAP).future(Strings(values=["b"]), timeout=10) for _ in range(32)]
+        assert all(nap.result().values == ["b"] for nap in naps)
+        for call in calls:
+            call.cancel()
 
 
 def stream(channel: grpc.Channel, method: str) -> Any:
