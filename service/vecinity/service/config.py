@@ -75,6 +75,9 @@ class Config(BaseSettings):
     analogy_recall: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.995, description="for analogies that name no effort; their queries are harder than those of the calibration"
     )
+    worker_timeout_seconds: Annotated[float, Field(ge=2, le=86_400)] = Field(
+        30.0, description="one of several workers of which nothing is heard for so long is killed and replaced"
+    )
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(10.0, description="for calls under way at SIGTERM")
     refresh_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(0.25, description="between looks for new versions")
     verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")

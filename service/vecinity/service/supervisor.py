@@ -3,7 +3,8 @@
 The supervisor takes the address and keeps it. It accepts connections and hands them to its workers (`worker`,
 `edge.sharing`); where their edge can't take them so (grpcio), they listen themselves, and the kernel shares connections
 out among them (SO_REUSEPORT). Memory-mapped files of a version are in memory once. A worker that dies is replaced;
-meanwhile new connections go to the others.
+meanwhile new connections go to the others. So they do while a worker is silent: its event loop, which tells us so, does
+not turn. One that stays silent is killed, and has then died.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from vecinity.service.edge.choice import takes_handed
 from vecinity.service.edge.listening import open_sockets
 from vecinity.service.edge.sharing import Sharing
 from vecinity.service.log import configure_log
-from vecinity.service.worker import Orders
+from vecinity.service.worker import BEAT_SECONDS, Orders
 
 if TYPE_CHECKING:
     from vecinity.service.metrics_endpoint import WorkersMetrics
@@ -41,6 +42,11 @@ _PAUSE_SECONDS = 0.1
 _PAUSE_SECONDS_MAX = 5.0
 _STEADY_SECONDS = 10.0
 """A worker that lived so long did not die of its start: the next one follows at once."""
+
+_SILENT_SECONDS = 2.0
+"""A worker that says nothing for so long gets no connections."""
+
+_BEATS_READ = 4_096
 
 _log = structlog.get_logger()
 
@@ -127,13 +133,15 @@ class Supervisor:
                 ready.set_exception(SettingError(f"a worker can't start: {fault}"))
             elif not fault and not ready.done():
                 ready.set_result(None)
-            if self._metrics is not None and not fault:
+            was_ready = not fault
+            if self._metrics is not None and was_ready:
                 self._metrics.worker_ready()
             if self._sharing is not None and line is not None:
                 if fault:
                     line.close()
                 else:
                     self._sharing.join(number, line)
+            fault = await self._attend(number, process) or fault
             code = await process.wait()
             if self._sharing is not None:
                 self._sharing.leave(number)
@@ -142,7 +150,7 @@ class Supervisor:
                 return
             _log.warning("worker died", worker=number, exit_code=code, reason=fault or "unknown")
             if self._metrics is not None:
-                self._metrics.worker_died(number, was_ready=not fault)
+                self._metrics.worker_died(number, was_ready=was_ready)
             pause = _PAUSE_SECONDS if time.monotonic() - began > _STEADY_SECONDS else min(2 * pause, _PAUSE_SECONDS_MAX)
             await asyncio.sleep(pause)
 
@@ -188,6 +196,41 @@ class Supervisor:
         except ValueError as error:
             process.kill()
             return f"it wrote what is no answer ({error})"
+
+    async def _attend(self, number: int, process: Process) -> str:
+        """Listen to a worker until it ends. Why it does, if that is known: one that stays silent is killed.
+
+        What is counted is looks in vain, not time: the clock also goes on while the whole machine is stopped.
+        """
+        assert process.stdout is not None
+        silent = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    if not await process.stdout.read(_BEATS_READ):
+                        return ""
+                if silent >= _SILENT_SECONDS:
+                    self._pass_over(number, False)
+                    _log.info("worker speaks again", worker=number)
+                silent = 0.0
+                continue
+            except TimeoutError:
+                before, silent = silent, silent + BEAT_SECONDS
+            if before < _SILENT_SECONDS <= silent and not self._stopping:
+                self._pass_over(number, True)
+                what = "worker silent" if self._sharing is None else "worker silent: it gets no connections for now"
+                _log.warning(what, worker=number)
+            if silent >= self._config.worker_timeout_seconds and not self._stopping:
+                _log.warning("worker killed, as it stays silent", worker=number)
+                if self._metrics is not None:
+                    self._metrics.worker_hangs()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return f"nothing was heard of it for {silent:.0f} s"
+
+    def _pass_over(self, number: int, passed_over: bool) -> None:
+        if self._sharing is not None:
+            self._sharing.pass_over(number, passed_over)
 
     async def _stop(self, keepers: Sequence[asyncio.Task[None]], hurry: asyncio.Event) -> None:
         self._signal(signal.SIGTERM)

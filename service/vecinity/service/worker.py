@@ -4,11 +4,13 @@
 
 reads its `Orders` from the first line of standard input, as JSON, and answers calls until SIGTERM, or until standard
 input ends: then the supervisor is gone, and nobody would replace or stop this process. It writes one line to standard
-output, as JSON: that it is ready, or why it can't be.
+output, as JSON: that it is ready, or why it can't be; and from then on a byte each `BEAT_SECONDS`, from its event loop,
+by which the supervisor knows that it turns.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -25,6 +27,9 @@ from pydantic import BaseModel
 from vecinity.indexer.errors import IndexerError
 from vecinity.service.config import Config
 from vecinity.service.errors import ServiceError
+
+BEAT_SECONDS = 0.5
+_STDOUT = 1
 
 
 class Orders(BaseModel):
@@ -58,7 +63,7 @@ def _main() -> None:
     loop = new_event_loop(orders.config)
     serving = run_server(
         orders.config,
-        lambda address: _say(ready=address),
+        lambda address: _ready(address, loop),
         worker=orders.number,
         metrics_folder=orders.metrics_folder,
         handed=None if orders.line is None else Handed(socket.socket(fileno=orders.line)),
@@ -78,6 +83,18 @@ def _main() -> None:
 def _say(**fields: Any) -> None:
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
+
+
+def _ready(address: str, loop: asyncio.AbstractEventLoop) -> None:
+    _say(ready=address)
+    os.set_blocking(_STDOUT, False)  # a supervisor that does not read must not hold us up
+    _beat(loop)
+
+
+def _beat(loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.suppress(OSError):
+        os.write(_STDOUT, b".")
+    loop.call_later(BEAT_SECONDS, _beat, loop)
 
 
 def _stop_when_orphaned(metrics_folder: Path | None) -> None:
