@@ -35,6 +35,7 @@ from edge_server import (
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from http2_peer import Peer, message
 
 from vecinity.indexer.errors import SettingError
 
@@ -64,6 +65,24 @@ def test_a_connection_with_more_calls_than_it_may_have_at_once_gets_all_answers(
     # calls_max is 64, half of them for one connection: gRPC's client keeps the rest until there is room.
     calls = [unary(channel, NAP).future(Strings(values=[str(number)]), timeout=20) for number in range(256)]
     assert [call.result().values[0] for call in calls] == [str(number) for number in range(256)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_will_send_no_more_has_gone(kind: str) -> None:
+    with edge_server(kind) as server, Peer(server.address) as peer:
+        body = message(Strings(values=["a"]).SerializeToString())
+        assert peer.wait(peer.call(ECHO, body)).status == "0"
+        peer.call(SLOW, body)
+        end = time.monotonic() + 10
+        while server.pipeline.calls < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        peer.socket.shutdown(socket.SHUT_WR)
+        peer.wait_closed()
+        while server.pipeline.calls:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert server.cancelled == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

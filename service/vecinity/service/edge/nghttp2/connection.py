@@ -142,6 +142,9 @@ class Connection(asyncio.BufferedProtocol):
         self._flush()
 
     def eof_received(self) -> bool:
+        # A client that will send no more has gone, even if it would still read: no HTTP/2 goes on without its
+        # WINDOW_UPDATEs and answers to PINGs, and nobody could tell it from one whose process has ended. gRPC's own
+        # server and nginx think so too. What is in the socket's buffer still leaves.
         return False
 
     def pause_writing(self) -> None:
