@@ -25,6 +25,10 @@ _WORKERS_MAX = 8
 """Each takes some hundred megabytes; beyond, the threads of each do more for large requests."""
 
 
+_EMBED_THREADS_MAX = 16
+"""Batches are of 16 texts."""
+
+
 class Config(BaseSettings):
     """Settings of a server; every field can be set as ``VECINITY_<NAME>``."""
 
@@ -55,7 +59,7 @@ class Config(BaseSettings):
         description="host:port where Prometheus fetches metrics (HTTP); port 0 takes a free one; off by default",
     )
     embed_threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
-        0, description="threads of each worker's process that embeds by MiniLM; 0: the CPUs shared among workers"
+        0, description="threads of the process that embeds by MiniLM; 0: one for each CPU, at most 16"
     )
     embeddings_kept: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
         10_000, description="vectors of texts that each worker remembers, at 1.5 kB each for MiniLM; 0: none"
@@ -99,9 +103,9 @@ class Config(BaseSettings):
         return max(2, self.calls_max // 2)
 
     @property
-    def embed_threads_each(self) -> int:
-        """Threads of each process that embeds."""
-        return self.embed_threads or max(1, available_cpus() // self.worker_count)
+    def embed_thread_count(self) -> int:
+        """Threads of the process that embeds."""
+        return self.embed_threads or min(available_cpus(), _EMBED_THREADS_MAX)
 
     @property
     def limits(self) -> Limits:

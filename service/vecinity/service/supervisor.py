@@ -4,7 +4,8 @@ The supervisor takes the address and keeps it. It accepts connections and hands 
 `edge.sharing`); where their edge can't take them so (grpcio), they listen themselves, and the kernel shares connections
 out among them (SO_REUSEPORT). Memory-mapped files of a version are in memory once. A worker that dies is replaced;
 meanwhile new connections go to the others. So they do while a worker is silent: its event loop, which tells us so, does
-not turn. One that stays silent is killed, and has then died.
+not turn. One that stays silent is killed, and has then died. Texts are embedded by one process for all workers
+(`embedder_keeper`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from vecinity.service.config import Config
 from vecinity.service.edge.choice import takes_handed
 from vecinity.service.edge.listening import open_sockets
 from vecinity.service.edge.sharing import Sharing
+from vecinity.service.embedder_keeper import EmbedderKeeper
 from vecinity.service.log import configure_log
 from vecinity.service.worker import BEAT_SECONDS, Orders
 
@@ -59,6 +61,7 @@ class Supervisor:
         address: Where they listen.
         metrics: Adds up theirs; None if nobody wants them.
         sharing: Hands them connections; None if they listen themselves.
+        embedder: Starts the process that embeds for all; None if each has its own.
 
     Raises:
         SettingError: Workers can't be pinned here.
@@ -70,12 +73,16 @@ class Supervisor:
         address: str,
         metrics: WorkersMetrics | None = None,
         sharing: Sharing | None = None,
+        embedder: EmbedderKeeper | None = None,
     ) -> None:
-        self._config = config.model_copy(update={"listen": address, "reuse_port": True})
+        # Threads that embed are counted here: workers that are pinned see but one CPU.
+        settings = {"listen": address, "reuse_port": True, "embed_threads": config.embed_thread_count}
+        self._config = config.model_copy(update=settings)
         self._processes: dict[int, Process] = {}
         self._stopping = False
         self._metrics = metrics
         self._sharing = sharing
+        self._embedder = embedder
         self._cpus = cpus_to_pin() if config.pin_workers else []
 
     async def run(self, announce: Callable[[], None], stop: asyncio.Event, hurry: asyncio.Event) -> None:
@@ -91,6 +98,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(self._config.worker_count)]
         keepers = [asyncio.create_task(self._keep(number, each)) for number, each in enumerate(ready)]
+        embedding = None if self._embedder is None else asyncio.create_task(self._embedder.run())
         stopped = asyncio.create_task(stop.wait())
         started = asyncio.gather(*ready)
         try:
@@ -106,6 +114,9 @@ class Supervisor:
             started.cancel()
             stopped.cancel()
             await self._stop(keepers, hurry)
+            if embedding is not None:
+                embedding.cancel()
+                await asyncio.gather(embedding, return_exceptions=True)
             await asyncio.gather(started, *ready, return_exceptions=True)
 
     async def _keep(self, number: int, ready: asyncio.Future[None]) -> None:
@@ -155,15 +166,21 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     async def _start(self, number: int, line: socket.socket | None) -> Process:
-        inherited = () if line is None else (line.fileno(),)
-        process = await self._spawned(inherited)
+        number_of_line = None if line is None else line.fileno()
+        embed_line = None if self._embedder is None else self._embedder.line.fileno()
+        process = await self._spawned([each for each in (number_of_line, embed_line) if each is not None])
         self._processes[number] = process
         if self._stopping:  # the others have been told already
             process.terminate()
         folder = None if self._metrics is None else self._metrics.folder
         cpu = self._cpus[number % len(self._cpus)] if self._cpus else None
         orders = Orders(
-            number=number, cpu=cpu, metrics_folder=folder, line=next(iter(inherited), None), config=self._config
+            number=number,
+            cpu=cpu,
+            metrics_folder=folder,
+            line=number_of_line,
+            embed_line=embed_line,
+            config=self._config,
         )
         assert process.stdin is not None
         with contextlib.suppress(ConnectionError):  # then its exit code tells
@@ -283,7 +300,8 @@ async def run_supervisor(config: Config, announce: Callable[[str], None]) -> Non
             from vecinity.service.metrics_endpoint import WorkersMetrics
 
             metrics = WorkersMetrics(config.metrics)
-        await Supervisor(config, address, metrics, sharing).run(lambda: announce(address), stop, hurry)
+        supervisor = Supervisor(config, address, metrics, sharing, EmbedderKeeper())
+        await supervisor.run(lambda: announce(address), stop, hurry)
     finally:
         if metrics is not None:
             metrics.close()

@@ -40,12 +40,14 @@ class Orders(BaseModel):
         cpu: The one to stay on; None for any.
         metrics_folder: Where to write metrics; None if nobody wants them.
         line: Number of the open socket on which connections are handed over; None if the worker listens itself.
+        embed_line: Number of the open socket to the process that embeds for all; None for one of its own.
     """
 
     number: int
     cpu: int | None
     metrics_folder: Path | None
     line: int | None
+    embed_line: int | None
     config: Config
 
 
@@ -67,6 +69,7 @@ def _main() -> None:
         worker=orders.number,
         metrics_folder=orders.metrics_folder,
         handed=None if orders.line is None else Handed(socket.socket(fileno=orders.line)),
+        embed_line=None if orders.embed_line is None else socket.socket(fileno=orders.embed_line),
     )
     try:
         loop.run_until_complete(serving)
