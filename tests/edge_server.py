@@ -20,8 +20,8 @@ from vecinity.v1 import core_pb2
 
 Strings = core_pb2.StringList
 SERVICE = "/vecinity.test.Edge/"
-ECHO, SLOW, BROKEN, WHO, BIG, PARTS, ENDLESS, LATE_FAULT = (
-    SERVICE + name for name in ("Echo", "Slow", "Broken", "Who", "Big", "Parts", "Endless", "LateFault")
+ECHO, NAP, SLOW, BROKEN, WHO, BIG, PARTS, ENDLESS, LATE_FAULT = (
+    SERVICE + name for name in ("Echo", "Nap", "Slow", "Broken", "Who", "Big", "Parts", "Endless", "LateFault")
 )
 BIDI, COLLECT = SERVICE + "Bidi", SERVICE + "Collect"
 
@@ -53,6 +53,10 @@ class EdgeServer:
 
     def methods(self) -> dict[str, Method | StreamMethod]:
         async def echo(call: Call, request: Strings) -> Strings:
+            return request
+
+        async def nap(call: Call, request: Strings) -> Strings:
+            await asyncio.sleep(0.02)
             return request
 
         async def slow(call: Call, request: Strings) -> Strings:
@@ -90,7 +94,7 @@ class EdgeServer:
             yield request
             raise ZeroDivisionError
 
-        unary = {ECHO: echo, SLOW: slow, BROKEN: broken, WHO: who, BIG: big}
+        unary = {ECHO: echo, NAP: nap, SLOW: slow, BROKEN: broken, WHO: who, BIG: big}
         streams = {PARTS: parts, ENDLESS: endless, LATE_FAULT: late_fault}
         return {
             **{name: Method(Strings, handler) for name, handler in unary.items()},

@@ -140,6 +140,17 @@ def test_no_count_goes_backwards_when_a_worker_dies(server: Server) -> None:
     assert fetch(server)["vecinity_worker_restarts_total",] == 1
 
 
+def test_workers_that_hang_are_counted(data_dir: Path, tmp_path: Path, temporary: Path) -> None:
+    arguments = ("--workers", "2", "--metrics", "127.0.0.1:0")
+    environment = {"TMPDIR": str(temporary), "VECINITY_WORKER_TIMEOUT_SECONDS": "2"}
+    with running_server(data_dir, tmp_path / "log", *arguments, **environment) as server:
+        assert fetch(server)["vecinity_worker_hangs_total",] == 0
+        os.kill(children(server.process.pid)[0], signal.SIGSTOP)
+        wait_until(lambda: fetch(server)["vecinity_worker_hangs_total",] == 1)
+        wait_until(lambda: fetch(server)["vecinity_worker_restarts_total",] == 1)
+        wait_until(lambda: fetch(server)["vecinity_workers",] == 2)
+
+
 def test_files_do_not_outlive_a_supervisor_that_was_killed(server: Server, temporary: Path) -> None:
     assert list(temporary.glob("vecinity-metrics-*"))
     server.stop(signal.SIGKILL)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -173,3 +174,42 @@ def test_no_process_is_left_behind(data_dir: Path, tmp_path: Path, number: int) 
         server.stop(number)
         assert comes_true(lambda: not runs(child))
         assert embedding.exception() is not None or number == signal.SIGTERM
+
+
+def texts_from_all_workers(server: Server, clients: int = 8) -> None:
+    """Ask on so many connections, of which each worker has some."""
+    with ExitStack() as stack:
+        made = [stack.enter_context(Client(server.target)) for _ in range(clients)]
+        for client in made:
+            client.search("sentences", text=f"{next(_numbers)} of all", timeout=60)
+
+
+def processes_that_embed(server: Server) -> list[int]:
+    found = [pid for child in [server.process.pid, *children(server.process.pid)] for pid in children(child)]
+    return [pid for pid in found if b"embedder_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_have_one_process_for_all(data_dir: Path, tmp_path: Path, number: int) -> None:
+    with running_server(data_dir, tmp_path / "log", "--workers", "2", "--drain-seconds", "50") as server:
+        texts_from_all_workers(server)
+        (child,) = processes_that_embed(server)
+        assert comes_true(lambda: server.log().count("embedder ready") == 4)
+        workers = [pid for pid in children(server.process.pid) if pid != child]
+
+        os.kill(child, signal.SIGKILL)
+        texts_from_all_workers(server)
+        (another,) = processes_that_embed(server)
+        assert another != child and "the process that embeds died" in server.log()
+
+        os.kill(workers[0], signal.SIGKILL)  # the others keep their process
+        assert comes_true(lambda: server.log().count("embedder ready") == 6)
+        texts_from_all_workers(server)
+        assert processes_that_embed(server) == [another]
+
+        with Client(server.target) as client, ThreadPoolExecutor(1) as pool:
+            embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
+            time.sleep(0.3)
+            server.stop(number, 60)
+            assert embedding.result().vectors.shape == (100, 384)  # workers drain, whatever became of their supervisor
+        assert comes_true(lambda: not runs(another))

@@ -145,6 +145,61 @@ def test_connections_wait_while_there_is_no_worker(server: Server) -> None:
         assert len(retried(lambda: client.search("mine", id="item-7", k=3))) == 3
 
 
+def test_a_worker_that_hangs_is_replaced(data_dir: Path, tmp_path: Path, edge: str) -> None:
+    options = ("--workers", "2", "--edge", edge)
+    with running_server(data_dir, tmp_path / "log", *options, VECINITY_WORKER_TIMEOUT_SECONDS="3") as server:
+        time.sleep(1)
+        before = children(server.process.pid)
+        victim = min(before)
+        os.kill(victim, signal.SIGSTOP)
+        began = time.monotonic()
+        wait_until(lambda: victim not in children(server.process.pid))
+        assert 2 < time.monotonic() - began < 8
+        wait_until(lambda: server.log().count("version opened") == 3)
+        assert "worker killed" in server.log() and "nothing was heard of it for 3 s" in server.log()
+        for _ in range(10):
+            retried(lambda: ask(server.target))
+        assert max(before) in children(server.process.pid)
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("edge", ["nghttp2"])
+def test_a_silent_worker_gets_no_connections_and_is_given_time(server: Server) -> None:
+    workers = children(server.process.pid)
+    silent, other = sorted(workers)
+    host, _, port = server.target.rpartition(":")
+    os.kill(silent, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "gets no connections" in server.log())
+        peers = [Peer((host, int(port))) for _ in range(6)]
+        assert established(other) == 6
+    finally:
+        os.kill(silent, signal.SIGCONT)
+    wait_until(lambda: "worker speaks again" in server.log())
+    more = [Peer((host, int(port))) for _ in range(6)]
+    assert established(silent) == established(other) == 6
+    assert children(server.process.pid) == workers
+    for peer in peers + more:
+        peer.socket.close()
+
+
+def test_a_stopped_supervisor_takes_nobody_for_silent(data_dir: Path, tmp_path: Path) -> None:
+    options = ("--workers", "2")
+    with running_server(data_dir, tmp_path / "log", *options, VECINITY_WORKER_TIMEOUT_SECONDS="2") as server:
+        time.sleep(1)
+        workers = children(server.process.pid)
+        for pid in (server.process.pid, *workers):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(4)  # as when the whole machine is suspended
+        os.kill(server.process.pid, signal.SIGCONT)
+        time.sleep(0.2)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(3)
+        assert children(server.process.pid) == workers
+        assert "worker killed" not in server.log()
+
+
 def test_the_port_is_free_again_at_once(data_dir: Path, tmp_path: Path, edge: str) -> None:
     port = 0
     for _ in range(3):
@@ -234,11 +289,11 @@ async def test_a_worker_that_says_something_else_is_not_ready() -> None:
 class Poor(Supervisor):
     """Starts what says it is ready and lives until SIGTERM, but for some starts for which there is no memory."""
 
-    def __init__(self, refused: set[int], seconds: float = 60) -> None:
-        super().__init__(Config(workers=1, drain_seconds=1), "127.0.0.1:0")
+    def __init__(self, refused: set[int], seconds: float = 60, script: str = "") -> None:
+        super().__init__(Config(workers=1, drain_seconds=1, worker_timeout_seconds=2), "127.0.0.1:0")
         self.starts = 0
         self._refused = refused
-        self._script = f"import sys, time; print('{{}}', flush=True); time.sleep({seconds})"
+        self._script = script or f"import sys, time; print('{{}}', flush=True); time.sleep({seconds})"
 
     async def _spawned(self, inherited: Sequence[int]) -> asyncio.subprocess.Process:
         self.starts += 1
@@ -257,6 +312,21 @@ async def test_a_worker_that_finds_no_memory_is_started_later() -> None:
             await asyncio.sleep(0.01)
     stop.set()
     await running
+
+
+async def starts_within(seconds: float, supervisor: Poor) -> int:
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(lambda: None, stop, asyncio.Event()))
+    await asyncio.wait((running,), timeout=seconds)
+    stop.set()
+    await running
+    return supervisor.starts
+
+
+async def test_a_worker_that_falls_silent_is_replaced_and_one_that_speaks_is_not() -> None:
+    assert await starts_within(4, Poor(set())) == 2
+    script = "import time; print('{}', flush=True)\nwhile True: time.sleep(0.5); print(end='.', flush=True)"
+    assert await starts_within(4, Poor(set(), script=script)) == 1
 
 
 async def test_no_memory_for_the_first_worker_is_told() -> None:

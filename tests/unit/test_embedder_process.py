@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from vecinity.indexer.catalog import Catalog, EmbedderRecord
 from vecinity.indexer.embedding import open_embedder
 from vecinity.indexer.errors import CorruptError, MissingExtraError, NoSubwordsError, UnknownWordError
 from vecinity.indexer.unknown_words import UnknownWords
+from vecinity.service import embedder_keeper, embedder_process
+from vecinity.service.embedder_keeper import EmbedderKeeper
 from vecinity.service.embedder_process import EmbedderProcess
 from vecinity.service.embedders import Embedders
 from vecinity.service.errors import EmbedderLostError
@@ -125,6 +129,21 @@ def killing_at_work(embedder: EmbedderProcess, times: int) -> Iterator[None]:
         thread.join()
 
 
+def test_a_process_that_dies_before_it_is_asked_is_lost(
+    record: EmbedderRecord, collections_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedder_process, "child_command", lambda line: [sys.executable, "-c", "pass"])
+    original = socket.socketpair
+
+    def socketpair() -> tuple[socket.socket, socket.socket]:
+        time.sleep(0.3)  # the second, for the connection: meanwhile the process has ended
+        return original()
+
+    monkeypatch.setattr(socket, "socketpair", socketpair)
+    with pytest.raises(EmbedderLostError):
+        EmbedderProcess(record, collections_dir, 1)
+
+
 def test_signals_to_the_whole_service_do_not_reach_it(embedder: EmbedderProcess) -> None:
     pid = embedder.pid
     embedder.embed(TEXTS)
@@ -171,6 +190,8 @@ ORPHANING = """
 import sys, threading
 from pathlib import Path
 from vecinity.indexer.catalog import EmbedderRecord
+from vecinity.service import embedder_keeper, embedder_process
+from vecinity.service.embedder_keeper import EmbedderKeeper
 from vecinity.service.embedder_process import EmbedderProcess
 embedder = EmbedderProcess(EmbedderRecord("word2vec", sys.argv[1]), Path(sys.argv[2]), 1)
 print(embedder.pid, flush=True)
@@ -203,3 +224,101 @@ def test_versions_of_one_model_share_it(record: EmbedderRecord, collections_dir:
     assert Embedders(collections_dir, apart=True).of(record).open().kind == "word2vec"
     assert not isinstance(Embedders(collections_dir, apart=True).of(record).open(), EmbedderProcess)
     assert Embedders(collections_dir).of(EmbedderRecord("minilm", "x")).computes
+
+
+class TestOneForSeveral:
+    """The process that a supervisor keeps for all of its workers."""
+
+    @pytest.fixture
+    async def keeper(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbedderKeeper]:
+        monkeypatch.setattr(embedder_keeper, "_LONG_PAUSE_SECONDS", 0.1)
+        made = EmbedderKeeper()
+        running = asyncio.create_task(made.run())
+        yield made
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert made.process is None or not runs(made.process.pid)
+
+    @pytest.fixture
+    async def two(
+        self, keeper: EmbedderKeeper, record: EmbedderRecord, collections_dir: Path
+    ) -> AsyncIterator[list[EmbedderProcess]]:
+        def make() -> EmbedderProcess:
+            return EmbedderProcess(record, collections_dir, 1, keeper.line)
+
+        assert keeper.process is None  # nobody has asked yet
+        made = list(await asyncio.gather(*(asyncio.to_thread(make) for _ in range(2))))
+        yield made
+        for each in made:
+            each.close()
+
+    async def test_it_answers_all(
+        self, two: list[EmbedderProcess], keeper: EmbedderKeeper, embedder: EmbedderProcess
+    ) -> None:
+        expected = embedder.embed(TEXTS)
+        found = await asyncio.gather(*(asyncio.to_thread(each.embed, TEXTS) for each in two * 20))
+        for vectors in found:
+            np.testing.assert_array_equal(vectors, expected)
+        assert [each.pid for each in two] == [None, None] and keeper.process is not None
+
+    async def test_an_error_is_that_of_who_asked(self, two: list[EmbedderProcess]) -> None:
+        with pytest.raises(UnknownWordError):
+            await asyncio.to_thread(two[0].embed, ["kingg"])
+        assert (await asyncio.to_thread(two[1].embed, ["king"])).shape == (1, 50)
+        assert (await asyncio.to_thread(two[0].embed, ["king"])).shape == (1, 50)
+
+    async def test_what_can_not_be_opened_is_told_and_the_others_go_on(
+        self, two: list[EmbedderProcess], keeper: EmbedderKeeper, tmp_path: Path
+    ) -> None:
+        with pytest.raises(CorruptError, match="unknown kind 'horse'"):
+            await asyncio.to_thread(EmbedderProcess, EmbedderRecord("horse", "absent"), tmp_path, 1, keeper.line)
+        assert (await asyncio.to_thread(two[0].embed, ["king"])).shape == (1, 50)
+
+    async def test_one_that_dies_is_replaced_for_all(self, two: list[EmbedderProcess], keeper: EmbedderKeeper) -> None:
+        assert keeper.process is not None
+        first = keeper.process.pid
+        before = await asyncio.to_thread(two[0].embed, TEXTS)
+        working = asyncio.create_task(asyncio.to_thread(two[0].embed, ["a king and a queen"] * 300_000))
+        await asyncio.sleep(0.3)
+        os.kill(first, signal.SIGKILL)
+        np.testing.assert_array_equal(await asyncio.to_thread(two[1].embed, TEXTS), before)
+        assert len(await working) == 300_000
+        assert keeper.process.pid != first and not runs(first)
+
+    async def test_it_stays_when_one_leaves(self, two: list[EmbedderProcess], keeper: EmbedderKeeper) -> None:
+        assert keeper.process is not None
+        pid = keeper.process.pid
+        two[0].close()
+        with pytest.raises(EmbedderLostError):
+            two[0].embed(TEXTS)
+        assert len(await asyncio.to_thread(two[1].embed, TEXTS)) == 4
+        two[1].close()
+        await asyncio.sleep(0.2)
+        assert runs(pid)
+
+    async def test_who_waits_is_told_when_it_leaves(self, two: list[EmbedderProcess], keeper: EmbedderKeeper) -> None:
+        assert keeper.process is not None
+        os.kill(keeper.process.pid, signal.SIGSTOP)
+        asking = asyncio.create_task(asyncio.to_thread(two[0].embed, TEXTS))
+        await asyncio.sleep(0.2)
+        two[0].close()
+        with pytest.raises(EmbedderLostError):
+            await asyncio.wait_for(asking, 10)
+
+    async def test_one_that_can_not_start_is_started_later(
+        self, keeper: EmbedderKeeper, record: EmbedderRecord, collections_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = keeper._started
+        starts = 0
+
+        async def started() -> asyncio.subprocess.Process:
+            nonlocal starts
+            starts += 1
+            if starts < 3:
+                raise BlockingIOError
+            return await right()
+
+        monkeypatch.setattr(keeper, "_started", started)
+        made = await asyncio.to_thread(EmbedderProcess, record, collections_dir, 1, keeper.line)
+        assert starts == 3 and len(await asyncio.to_thread(made.embed, TEXTS)) == 4
+        made.close()

@@ -209,6 +209,18 @@ class TestStreams:
         await asyncio.gather(task, return_exceptions=True)
         assert await parts_of(pipeline, Call(COUNT), "a") == ["a"]
 
+    async def test_one_connection_gets_half_of_the_places_for_streams(self) -> None:
+        pipeline = Pipeline({COUNT: StreamMethod(core_pb2.StringList, count)}, calls_max=8)
+        tasks = [asyncio.create_task(parts_of(pipeline, Call(COUNT, peer="a"), "slow")) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert await parts_of(pipeline, Call(COUNT, peer="a"), "b") == ["RESOURCE_EXHAUSTED"]
+        assert await parts_of(pipeline, Call(COUNT, peer="b"), "b") == ["b"]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert await parts_of(pipeline, Call(COUNT, peer="a"), "b") == ["b"]
+        assert not pipeline.streams_of
+
     async def test_each_kind_of_method_has_its_way(self, pipeline: Pipeline) -> None:
         assert await parts_of(pipeline, Call(ECHO)) == ["UNIMPLEMENTED"]
         assert await code_of(pipeline, Call(COUNT)) == "UNIMPLEMENTED"

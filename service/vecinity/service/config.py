@@ -25,6 +25,10 @@ _WORKERS_MAX = 8
 """Each takes some hundred megabytes; beyond, the threads of each do more for large requests."""
 
 
+_EMBED_THREADS_MAX = 16
+"""Batches are of 16 texts."""
+
+
 class Config(BaseSettings):
     """Settings of a server; every field can be set as ``VECINITY_<NAME>``."""
 
@@ -55,7 +59,7 @@ class Config(BaseSettings):
         description="host:port where Prometheus fetches metrics (HTTP); port 0 takes a free one; off by default",
     )
     embed_threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
-        0, description="threads of each worker's process that embeds by MiniLM; 0: the CPUs shared among workers"
+        0, description="threads of the process that embeds by MiniLM; 0: one for each CPU, at most 16"
     )
     embeddings_kept: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
         10_000, description="vectors of texts that each worker remembers, at 1.5 kB each for MiniLM; 0: none"
@@ -67,11 +71,16 @@ class Config(BaseSettings):
     hits_max: Annotated[int, Field(ge=1)] = Field(1_000_000, description="queries × k in one call")
     message_bytes_max: Annotated[int, Field(ge=4_096, lt=1 << 31)] = 64 << 20
     calls_max: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        256, description="calls under way at once in each worker; more are refused"
+        256,
+        description="calls under way at once in each worker; more are refused. A connection can have half of them: "
+        "clients of gRPC wait with what is more",
     )
     target_recall: Annotated[float, Field(gt=0, lt=1)] = Field(0.95, description="for requests that name no effort")
     analogy_recall: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.995, description="for analogies that name no effort; their queries are harder than those of the calibration"
+    )
+    worker_timeout_seconds: Annotated[float, Field(ge=2, le=86_400)] = Field(
+        30.0, description="one of several workers of which nothing is heard for so long is killed and replaced"
     )
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(10.0, description="for calls under way at SIGTERM")
     refresh_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(0.25, description="between looks for new versions")
@@ -85,9 +94,18 @@ class Config(BaseSettings):
         return self.workers or min(available_cpus(), _WORKERS_MAX)
 
     @property
-    def embed_threads_each(self) -> int:
-        """Threads of each process that embeds."""
-        return self.embed_threads or max(1, available_cpus() // self.worker_count)
+    def calls_each_max(self) -> int:
+        """Calls under way at once on one connection: whoever has one can't take all places.
+
+        Two at least: while a client reads a stream, or watches a server's health, a call beside that must not wait for
+        the end of it.
+        """
+        return max(2, self.calls_max // 2)
+
+    @property
+    def embed_thread_count(self) -> int:
+        """Threads of the process that embeds."""
+        return self.embed_threads or min(available_cpus(), _EMBED_THREADS_MAX)
 
     @property
     def limits(self) -> Limits:

@@ -1,16 +1,19 @@
-"""The process that embeds for another; `embedder_process` starts it.
+"""The process that embeds for others: for a lone server (`embedder_process`), or for all workers (`embedder_keeper`).
 
     python -m vecinity.service.embedder_child FD
 
-takes over one end of a socket. The first message is what to open (`Start`); the answer says what was opened (`Opened`).
-Each that follows is a list of texts; the answer is their vectors. An exception is an answer too. The process ends when
-the other end of the socket is closed, in the middle of its work if need be: then whoever asked is gone.
+takes over one end of a Unix socket, the line. Whoever wants something embedded sends one end of a connection of its own
+over the other end (`socket.send_fds`, with one byte). The first message on a connection is what to open (`Start`); the
+answer says what was opened (`Opened`). Each that follows is a list of texts; the answer is their vectors. An exception
+is an answer too. What several have opened is opened once, and closed when the last of them has gone. The process ends
+when the other end of the line is closed, in the middle of its work if need be: then everybody who could ask is gone.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -30,18 +33,33 @@ Start = tuple[EmbedderRecord, Path, int]
 Opened = tuple[str, int, str]
 """Kind, dimension and fingerprint of an `Embedder`."""
 
+_GONE = object()
+
+_Messages = SimpleQueue[tuple[Connection, Any]]
+
 
 class _Child:
     """Answers one message after the other."""
 
     def __init__(self) -> None:
-        self._embedder: Embedder | None = None
+        self._opened: dict[Connection, Start] = {}
+        self._embedders: dict[Start, Embedder] = {}
 
-    def answer(self, message: Any) -> Any:
-        if self._embedder is not None:
-            return self._embedder.embed(message)
-        self._embedder = open_embedder(*message)
-        return self._embedder.kind, self._embedder.dimension, self._embedder.fingerprint
+    def answer(self, connection: Connection, message: Any) -> Any:
+        start = self._opened.get(connection)
+        if start is not None:
+            return self._embedders[start].embed(message)
+        embedder = self._embedders.get(message)
+        if embedder is None:
+            embedder = self._embedders[message] = open_embedder(*message)
+        self._opened[connection] = message
+        return embedder.kind, embedder.dimension, embedder.fingerprint
+
+    def leave(self, connection: Connection) -> None:
+        start = self._opened.pop(connection, None)
+        if start is not None and start not in self._opened.values():
+            del self._embedders[start]
+        connection.close()
 
 
 def _main() -> None:
@@ -51,30 +69,51 @@ def _main() -> None:
     # By default OpenMP's threads wait for each other by spinning: where other processes want the processors too, a text
     # then takes up to thirty times as long. Read when torch is loaded.
     os.putenv("OMP_WAIT_POLICY", "PASSIVE")
-    connection = Connection(int(sys.argv[1]))
-    messages: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=_receive, args=(connection, messages), daemon=True).start()
+    messages: _Messages = SimpleQueue()
+    line = socket.socket(fileno=int(sys.argv[1]))
+    line.setblocking(True)  # uvloop, of whoever started us, may have made it something else
+    threading.Thread(target=_accept, args=(line, messages), daemon=True).start()
     child = _Child()
     while True:
+        connection, message = messages.get()
+        if message is _GONE:
+            child.leave(connection)
+            continue
         try:
-            answer = child.answer(messages.get())
+            answer = child.answer(connection, message)
         except IndexerError as error:
             answer = error
         except Exception:  # of whatever class, which the parent may not have
             answer = RuntimeError(traceback.format_exc())
         try:
             connection.send(answer)
-        except OSError:
-            os._exit(0)
+        except OSError:  # it has gone, as its thread will say
+            pass
 
 
-def _receive(connection: Connection, messages: SimpleQueue[Any]) -> None:
-    """In a thread of its own, so that the end of the connection is noticed while a model works."""
+# In threads of their own, so that it is noticed while a model works when the line is closed.
+
+
+def _accept(line: socket.socket, messages: _Messages) -> None:
     try:
         while True:
-            messages.put(connection.recv())
-    except (EOFError, OSError):
+            data, descriptors, _, _ = socket.recv_fds(line, 1, 1)
+            if not data:
+                break
+            for descriptor in descriptors:  # none where we have too many files open: then who asked is told so
+                threading.Thread(target=_receive, args=(Connection(descriptor), messages), daemon=True).start()
+    finally:
         os._exit(0)
+
+
+def _receive(connection: Connection, messages: _Messages) -> None:
+    try:
+        while True:
+            messages.put((connection, connection.recv()))
+    except (EOFError, OSError):
+        pass
+    finally:
+        messages.put((connection, _GONE))
 
 
 if __name__ == "__main__":

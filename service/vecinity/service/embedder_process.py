@@ -6,11 +6,13 @@ A thread would not do: a model is hundreds of short operations, each of which ta
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -33,31 +35,34 @@ class EmbedderProcess(AnyTextEmbedder):
     """An `Embedder` for models that read any text. Blocks while it waits: call it in a thread.
 
     Its process is started at once and again after it has died. It ends with `close`, with this object, and with the
-    process that this object is in, however that ends.
+    process that this object is in, however that ends. Where there is one process for several, somebody else starts and
+    ends it.
 
     Args:
         record, data_dir, threads: See `open_embedder`, which the process calls.
+        line: To the process that is there for several (see `embedder_child`); None for one of its own.
 
     Raises:
         MissingExtraError, CorruptError: See `open_embedder`.
         EmbedderLostError: The process died at its start.
     """
 
-    def __init__(self, record: EmbedderRecord, data_dir: Path, threads: int) -> None:
+    def __init__(self, record: EmbedderRecord, data_dir: Path, threads: int, line: socket.socket | None = None) -> None:
         self._what: Start = (record, data_dir, threads)
+        self._line = line
         self._lock = Lock()
         self._closed = False
-        self._child, opened = _start(self._what)
+        self._child, opened = self._start()
         self._finalizer = weakref.finalize(self, self._child.end)
         self.kind, self.dimension, self.fingerprint = opened
 
     @property
-    def pid(self) -> int:
-        """Of the process that embeds."""
-        return self._child.process.pid
+    def pid(self) -> int | None:
+        """Of the process that embeds; None if it is not its own."""
+        return self._child.process.pid if isinstance(self._child, _Child) else None
 
     def close(self) -> None:
-        """End the process; an `embed` under way raises. A second call does nothing."""
+        """End the process, or leave it to the others; an `embed` under way raises. A second call does nothing."""
         self._closed = True
         self._child.end()
 
@@ -78,30 +83,34 @@ class EmbedderProcess(AnyTextEmbedder):
                     return vectors
             raise EmbedderLostError
 
+    def _start(self) -> tuple[_Link, Opened]:
+        child = _Child() if self._line is None else _Link(self._line)
+        try:
+            opened: Opened = child.ask(self._what)
+        except BaseException:
+            child.end()
+            raise
+        return child, opened
+
     def _restart(self) -> None:
-        _log.warning("the process that embeds died: starting another", exit_code=self._child.process.poll())
+        if isinstance(self._child, _Child):
+            _log.warning("the process that embeds died: starting another", exit_code=self._child.process.poll())
         self._finalizer.detach()
-        self._child, _ = _start(self._what)
+        self._child, _ = self._start()
         self._finalizer = weakref.finalize(self, self._child.end)
         if self._closed:  # meanwhile
             self._child.end()
 
 
-class _Child:
-    """The process and our end of the socket. Holds no reference to its `EmbedderProcess`."""
+class _Link:
+    """A connection to a process that embeds. Holds no reference to its `EmbedderProcess`."""
 
-    def __init__(self) -> None:
-        ours, theirs = Pipe()
-        assert isinstance(ours, Connection)
-        self._connection = ours
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "vecinity.service.embedder_child", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # a worker's is read by its supervisor
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # Ctrl-C is for us
-            )
+    def __init__(self, line: socket.socket) -> None:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._connection = Connection(os.dup(ours.fileno()))
+            with contextlib.suppress(ConnectionError):  # who is to read it has died already, as `ask` will find
+                socket.send_fds(line, [b"c"], [theirs.fileno()])
         self.alive = True
 
     def ask(self, message: Any) -> Any:
@@ -122,17 +131,35 @@ class _Child:
         return answer
 
     def end(self) -> None:
+        """Ask no more; whoever waits for an answer is told."""
+        self.alive = False
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)  # closing it would not wake who reads
+
+
+class _Child(_Link):
+    """A process of our own, and the connection to it."""
+
+    def __init__(self) -> None:
+        self._line, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                child_command(theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # a worker's is read by its supervisor
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is for us
+            )
+        super().__init__(self._line)
+
+    def end(self) -> None:
         """End the process. It has nothing to save; whoever waits for it is told."""
         self.alive = False
         self.process.kill()
         self.process.wait()
+        self._line.close()
 
 
-def _start(what: Start) -> tuple[_Child, Opened]:
-    child = _Child()
-    try:
-        opened: Opened = child.ask(what)
-    except BaseException:
-        child.end()
-        raise
-    return child, opened
+def child_command(line: int) -> list[str]:
+    """What starts a process that embeds, whose end of the line has this number."""
+    return [sys.executable, "-m", "vecinity.service.embedder_child", str(line)]

@@ -5,6 +5,8 @@ One is opened when a text first needs it, shared by all versions that it made, a
 
 from __future__ import annotations
 
+import socket
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -23,11 +25,14 @@ class SharedEmbedder:
         computes: See `vecinity.indexer.embedding.computes`.
     """
 
-    def __init__(self, record: EmbedderRecord, data_dir: Path, threads: int, apart: bool) -> None:
+    def __init__(
+        self, record: EmbedderRecord, data_dir: Path, threads: int, apart: bool, line: socket.socket | None = None
+    ) -> None:
         self.fingerprint = record.fingerprint
         self.computes = computes(record)
         self._record, self._data_dir, self._threads = record, data_dir, threads
         self._apart = apart and self.computes
+        self._line = line
         self._once: Once[Embedder] = Once()
         self._opened: Embedder | None = None
 
@@ -50,7 +55,7 @@ class SharedEmbedder:
             self._opened.close()
 
     def _open(self) -> Embedder:
-        make = EmbedderProcess if self._apart else open_embedder
+        make = partial(EmbedderProcess, line=self._line) if self._apart else open_embedder
         self._opened = make(self._record, self._data_dir, self._threads)
         return self._opened
 
@@ -62,12 +67,16 @@ class Embedders:
         apart: Whether models that compute do so in a process of their own. One that looks words up never does: it
             takes microseconds.
         threads: For such a process; 0 leaves that to the model's library.
+        line: To the process that embeds for several; None for one of its own. See `EmbedderProcess`.
     """
 
-    def __init__(self, data_dir: Path, *, apart: bool = False, threads: int = 0) -> None:
+    def __init__(
+        self, data_dir: Path, *, apart: bool = False, threads: int = 0, line: socket.socket | None = None
+    ) -> None:
         self._data_dir = data_dir
         self._apart = apart
         self._threads = threads
+        self._line = line
         self._lock = Lock()
         self._shared: WeakValueDictionary[EmbedderRecord, SharedEmbedder] = WeakValueDictionary()
 
@@ -76,7 +85,8 @@ class Embedders:
         with self._lock:
             shared = self._shared.get(record)
             if shared is None:
-                shared = self._shared[record] = SharedEmbedder(record, self._data_dir, self._threads, self._apart)
+                shared = SharedEmbedder(record, self._data_dir, self._threads, self._apart, self._line)
+                self._shared[record] = shared
             return shared
 
     def close(self) -> None:

@@ -35,8 +35,8 @@ class DeadlineError(ServiceError):
 
 
 class TooManyCallsError(ServiceError):
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} calls are under way, as many as this server allows: try again later")
+    def __init__(self, limit: int, what: str = "calls are under way, as many as this server allows") -> None:
+        super().__init__(f"{limit} {what}: try again later")
         self.limit = limit
 
 

@@ -158,6 +158,7 @@ class WorkersMetrics:
         values.ValueClass = values.MutexValue  # whatever the environment says: the files are the workers'
         registry = CollectorRegistry()
         self._restarts = Counter("vecinity_worker_restarts", "Workers that died and were replaced.", registry=registry)
+        self._hangs = Counter("vecinity_worker_hangs", "Workers killed as they did not react.", registry=registry)
         self._workers = Gauge("vecinity_workers", "Workers that answer.", registry=registry)
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="vecinity-metrics-"))
@@ -173,6 +174,10 @@ class WorkersMetrics:
 
     def worker_ready(self) -> None:
         self._workers.inc()
+
+    def worker_hangs(self) -> None:
+        """A worker is killed, as nothing is heard of it."""
+        self._hangs.inc()
 
     def worker_died(self, number: int, *, was_ready: bool) -> None:
         """A worker is gone, and another takes its place: what it had open no longer counts, what it has done does."""

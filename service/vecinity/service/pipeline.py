@@ -45,7 +45,8 @@ class Pipeline:
     Args:
         methods: By full name.
         calls_max: How many calls may be under way at once; a stream is one until it ends, and at most half are streams:
-            those whose readers are slow must not keep the others out.
+            those whose readers are slow must not keep the others out. One connection gets half of those: for these
+            places no client waits by itself, as it does for all that a connection may have at once (see the edges).
     """
 
     def __init__(self, methods: Mapping[str, Method | StreamMethod], *, calls_max: int) -> None:
@@ -53,6 +54,7 @@ class Pipeline:
         self.calls_max = calls_max
         self.calls = 0
         self.streams_under_way = 0
+        self.streams_of: dict[str, int] = {}
         self.draining = False
 
     def streams(self, method: str) -> bool:
@@ -154,9 +156,13 @@ class Pipeline:
                 raise UnknownMethodError(call.method)
             streams_max = max(1, self.calls_max // 2)
             if self.streams_under_way >= streams_max:
-                raise TooManyCallsError(streams_max)
+                raise TooManyCallsError(streams_max, "streams are under way, as many as this server allows")
+            each_max = max(1, streams_max // 2)
+            if self.streams_of.get(call.peer, 0) >= each_max:
+                raise TooManyCallsError(each_max, "streams are under way on this connection, as many as it may have")
             self._admit()
             self.streams_under_way += 1
+            self.streams_of[call.peer] = self.streams_of.get(call.peer, 0) + 1
             parts = method.handler(call, request)
             try:
                 while (part := await _within_deadline(call, lambda: anext(parts, None))) is not None:
@@ -164,6 +170,9 @@ class Pipeline:
             finally:
                 self.calls -= 1
                 self.streams_under_way -= 1
+                self.streams_of[call.peer] -= 1
+                if not self.streams_of[call.peer]:
+                    del self.streams_of[call.peer]
                 call.cancelled.set()  # tells the threads that work ahead for this call
                 await parts.aclose()
         except Exception as error:

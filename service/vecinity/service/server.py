@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,16 +47,24 @@ class Service:
 
     Args:
         embeds_apart: Whether texts are embedded by a process of its own; see `Embedders`.
+        embed_line: To a process that embeds for several; None for one of its own.
         tally: Where calls and batches are counted; None if nobody wants to know.
 
     Raises:
         SettingError: The data directory does not exist.
     """
 
-    def __init__(self, config: Config, *, embeds_apart: bool, tally: Tally | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        embeds_apart: bool,
+        embed_line: socket.socket | None = None,
+        tally: Tally | None = None,
+    ) -> None:
         self.config = config
-        threads = config.embed_threads_each if embeds_apart else 0
-        embedders = Embedders(config.data_dir, apart=embeds_apart, threads=threads)
+        threads = config.embed_thread_count if embeds_apart else 0
+        embedders = Embedders(config.data_dir, apart=embeds_apart, threads=threads, line=embed_line)
         self.store = Store(config.data_dir, verify=config.verify, embedders=embedders)
         self.engine = Engine(
             self.store,
@@ -165,6 +174,7 @@ async def run_server(
     worker: int | None = None,
     metrics_folder: Path | None = None,
     handed: Handed | None = None,
+    embed_line: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
@@ -173,6 +183,7 @@ async def run_server(
         worker: The number of this process, if it is one of several that serve together.
         metrics_folder: Where such a process writes its metrics, if they are wanted.
         handed: Connections that another process accepts for this one.
+        embed_line: To the process that embeds for all of them; None for one of its own.
 
     Raises:
         SettingError: The data directory does not exist, an address is taken, or the edge can't be had.
@@ -182,7 +193,7 @@ async def run_server(
         _log.warning("pin_workers does nothing where one process serves: let --workers be more than 1")
     metrics = None if config.metrics is None else _open_metrics(config.metrics, worker, metrics_folder)
     try:
-        await _serve(config, announce, metrics, handed)
+        await _serve(config, announce, metrics, handed, embed_line)
     finally:
         if metrics is not None:
             await metrics.stop()
@@ -190,9 +201,14 @@ async def run_server(
 
 
 async def _serve(
-    config: Config, announce: Callable[[str], None], metrics: ServerMetrics | None, handed: Handed | None
+    config: Config,
+    announce: Callable[[str], None],
+    metrics: ServerMetrics | None,
+    handed: Handed | None,
+    embed_line: socket.socket | None,
 ) -> None:
-    service = Service(config, embeds_apart=True, tally=None if metrics is None else metrics.tally)
+    tally = None if metrics is None else metrics.tally
+    service = Service(config, embeds_apart=True, embed_line=embed_line, tally=tally)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     hurry = asyncio.Event()

@@ -3,7 +3,9 @@
 The supervisor takes the address and keeps it. It accepts connections and hands them to its workers (`worker`,
 `edge.sharing`); where their edge can't take them so (grpcio), they listen themselves, and the kernel shares connections
 out among them (SO_REUSEPORT). Memory-mapped files of a version are in memory once. A worker that dies is replaced;
-meanwhile new connections go to the others.
+meanwhile new connections go to the others. So they do while a worker is silent: its event loop, which tells us so, does
+not turn. One that stays silent is killed, and has then died. Texts are embedded by one process for all workers
+(`embedder_keeper`).
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from vecinity.service.config import Config
 from vecinity.service.edge.choice import takes_handed
 from vecinity.service.edge.listening import open_sockets
 from vecinity.service.edge.sharing import Sharing
+from vecinity.service.embedder_keeper import EmbedderKeeper
 from vecinity.service.log import configure_log
-from vecinity.service.worker import Orders
+from vecinity.service.worker import BEAT_SECONDS, Orders
 
 if TYPE_CHECKING:
     from vecinity.service.metrics_endpoint import WorkersMetrics
@@ -42,6 +45,11 @@ _PAUSE_SECONDS_MAX = 5.0
 _STEADY_SECONDS = 10.0
 """A worker that lived so long did not die of its start: the next one follows at once."""
 
+_SILENT_SECONDS = 2.0
+"""A worker that says nothing for so long gets no connections."""
+
+_BEATS_READ = 4_096
+
 _log = structlog.get_logger()
 
 
@@ -53,6 +61,7 @@ class Supervisor:
         address: Where they listen.
         metrics: Adds up theirs; None if nobody wants them.
         sharing: Hands them connections; None if they listen themselves.
+        embedder: Starts the process that embeds for all; None if each has its own.
 
     Raises:
         SettingError: Workers can't be pinned here.
@@ -64,12 +73,16 @@ class Supervisor:
         address: str,
         metrics: WorkersMetrics | None = None,
         sharing: Sharing | None = None,
+        embedder: EmbedderKeeper | None = None,
     ) -> None:
-        self._config = config.model_copy(update={"listen": address, "reuse_port": True})
+        # Threads that embed are counted here: workers that are pinned see but one CPU.
+        settings = {"listen": address, "reuse_port": True, "embed_threads": config.embed_thread_count}
+        self._config = config.model_copy(update=settings)
         self._processes: dict[int, Process] = {}
         self._stopping = False
         self._metrics = metrics
         self._sharing = sharing
+        self._embedder = embedder
         self._cpus = cpus_to_pin() if config.pin_workers else []
 
     async def run(self, announce: Callable[[], None], stop: asyncio.Event, hurry: asyncio.Event) -> None:
@@ -85,6 +98,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         ready: list[asyncio.Future[None]] = [loop.create_future() for _ in range(self._config.worker_count)]
         keepers = [asyncio.create_task(self._keep(number, each)) for number, each in enumerate(ready)]
+        embedding = None if self._embedder is None else asyncio.create_task(self._embedder.run())
         stopped = asyncio.create_task(stop.wait())
         started = asyncio.gather(*ready)
         try:
@@ -100,6 +114,9 @@ class Supervisor:
             started.cancel()
             stopped.cancel()
             await self._stop(keepers, hurry)
+            if embedding is not None:
+                embedding.cancel()
+                await asyncio.gather(embedding, return_exceptions=True)
             await asyncio.gather(started, *ready, return_exceptions=True)
 
     async def _keep(self, number: int, ready: asyncio.Future[None]) -> None:
@@ -127,13 +144,15 @@ class Supervisor:
                 ready.set_exception(SettingError(f"a worker can't start: {fault}"))
             elif not fault and not ready.done():
                 ready.set_result(None)
-            if self._metrics is not None and not fault:
+            was_ready = not fault
+            if self._metrics is not None and was_ready:
                 self._metrics.worker_ready()
             if self._sharing is not None and line is not None:
                 if fault:
                     line.close()
                 else:
                     self._sharing.join(number, line)
+            fault = await self._attend(number, process) or fault
             code = await process.wait()
             if self._sharing is not None:
                 self._sharing.leave(number)
@@ -142,20 +161,26 @@ class Supervisor:
                 return
             _log.warning("worker died", worker=number, exit_code=code, reason=fault or "unknown")
             if self._metrics is not None:
-                self._metrics.worker_died(number, was_ready=not fault)
+                self._metrics.worker_died(number, was_ready=was_ready)
             pause = _PAUSE_SECONDS if time.monotonic() - began > _STEADY_SECONDS else min(2 * pause, _PAUSE_SECONDS_MAX)
             await asyncio.sleep(pause)
 
     async def _start(self, number: int, line: socket.socket | None) -> Process:
-        inherited = () if line is None else (line.fileno(),)
-        process = await self._spawned(inherited)
+        number_of_line = None if line is None else line.fileno()
+        embed_line = None if self._embedder is None else self._embedder.line.fileno()
+        process = await self._spawned([each for each in (number_of_line, embed_line) if each is not None])
         self._processes[number] = process
         if self._stopping:  # the others have been told already
             process.terminate()
         folder = None if self._metrics is None else self._metrics.folder
         cpu = self._cpus[number % len(self._cpus)] if self._cpus else None
         orders = Orders(
-            number=number, cpu=cpu, metrics_folder=folder, line=next(iter(inherited), None), config=self._config
+            number=number,
+            cpu=cpu,
+            metrics_folder=folder,
+            line=number_of_line,
+            embed_line=embed_line,
+            config=self._config,
         )
         assert process.stdin is not None
         with contextlib.suppress(ConnectionError):  # then its exit code tells
@@ -188,6 +213,41 @@ class Supervisor:
         except ValueError as error:
             process.kill()
             return f"it wrote what is no answer ({error})"
+
+    async def _attend(self, number: int, process: Process) -> str:
+        """Listen to a worker until it ends. Why it does, if that is known: one that stays silent is killed.
+
+        What is counted is looks in vain, not time: the clock also goes on while the whole machine is stopped.
+        """
+        assert process.stdout is not None
+        silent = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(BEAT_SECONDS):
+                    if not await process.stdout.read(_BEATS_READ):
+                        return ""
+                if silent >= _SILENT_SECONDS:
+                    self._pass_over(number, False)
+                    _log.info("worker speaks again", worker=number)
+                silent = 0.0
+                continue
+            except TimeoutError:
+                before, silent = silent, silent + BEAT_SECONDS
+            if before < _SILENT_SECONDS <= silent and not self._stopping:
+                self._pass_over(number, True)
+                what = "worker silent" if self._sharing is None else "worker silent: it gets no connections for now"
+                _log.warning(what, worker=number)
+            if silent >= self._config.worker_timeout_seconds and not self._stopping:
+                _log.warning("worker killed, as it stays silent", worker=number)
+                if self._metrics is not None:
+                    self._metrics.worker_hangs()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return f"nothing was heard of it for {silent:.0f} s"
+
+    def _pass_over(self, number: int, passed_over: bool) -> None:
+        if self._sharing is not None:
+            self._sharing.pass_over(number, passed_over)
 
     async def _stop(self, keepers: Sequence[asyncio.Task[None]], hurry: asyncio.Event) -> None:
         self._signal(signal.SIGTERM)
@@ -240,7 +300,8 @@ async def run_supervisor(config: Config, announce: Callable[[str], None]) -> Non
             from vecinity.service.metrics_endpoint import WorkersMetrics
 
             metrics = WorkersMetrics(config.metrics)
-        await Supervisor(config, address, metrics, sharing).run(lambda: announce(address), stop, hurry)
+        supervisor = Supervisor(config, address, metrics, sharing, EmbedderKeeper())
+        await supervisor.run(lambda: announce(address), stop, hurry)
     finally:
         if metrics is not None:
             metrics.close()

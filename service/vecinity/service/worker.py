@@ -4,11 +4,13 @@
 
 reads its `Orders` from the first line of standard input, as JSON, and answers calls until SIGTERM, or until standard
 input ends: then the supervisor is gone, and nobody would replace or stop this process. It writes one line to standard
-output, as JSON: that it is ready, or why it can't be.
+output, as JSON: that it is ready, or why it can't be; and from then on a byte each `BEAT_SECONDS`, from its event loop,
+by which the supervisor knows that it turns.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -26,6 +28,9 @@ from vecinity.indexer.errors import IndexerError
 from vecinity.service.config import Config
 from vecinity.service.errors import ServiceError
 
+BEAT_SECONDS = 0.5
+_STDOUT = 1
+
 
 class Orders(BaseModel):
     """What a supervisor tells a worker.
@@ -35,12 +40,14 @@ class Orders(BaseModel):
         cpu: The one to stay on; None for any.
         metrics_folder: Where to write metrics; None if nobody wants them.
         line: Number of the open socket on which connections are handed over; None if the worker listens itself.
+        embed_line: Number of the open socket to the process that embeds for all; None for one of its own.
     """
 
     number: int
     cpu: int | None
     metrics_folder: Path | None
     line: int | None
+    embed_line: int | None
     config: Config
 
 
@@ -58,10 +65,11 @@ def _main() -> None:
     loop = new_event_loop(orders.config)
     serving = run_server(
         orders.config,
-        lambda address: _say(ready=address),
+        lambda address: _ready(address, loop),
         worker=orders.number,
         metrics_folder=orders.metrics_folder,
         handed=None if orders.line is None else Handed(socket.socket(fileno=orders.line)),
+        embed_line=None if orders.embed_line is None else socket.socket(fileno=orders.embed_line),
     )
     try:
         loop.run_until_complete(serving)
@@ -78,6 +86,18 @@ def _main() -> None:
 def _say(**fields: Any) -> None:
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
+
+
+def _ready(address: str, loop: asyncio.AbstractEventLoop) -> None:
+    _say(ready=address)
+    os.set_blocking(_STDOUT, False)  # a supervisor that does not read must not hold us up
+    _beat(loop)
+
+
+def _beat(loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.suppress(OSError):
+        os.write(_STDOUT, b".")
+    loop.call_later(BEAT_SECONDS, _beat, loop)
 
 
 def _stop_when_orphaned(metrics_folder: Path | None) -> None:

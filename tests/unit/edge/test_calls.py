@@ -24,6 +24,7 @@ from edge_server import (
     ECHO,
     ENDLESS,
     LATE_FAULT,
+    NAP,
     PARTS,
     SLOW,
     WHO,
@@ -34,6 +35,7 @@ from edge_server import (
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from http2_peer import Peer, message
 
 from vecinity.indexer.errors import SettingError
 
@@ -57,6 +59,51 @@ def unary(channel: grpc.Channel, method: str) -> Any:
     return channel.unary_unary(
         method, request_serializer=Strings.SerializeToString, response_deserializer=Strings.FromString
     )
+
+
+def test_a_connection_with_more_calls_than_it_may_have_at_once_gets_all_answers(channel: grpc.Channel) -> None:
+    # calls_max is 64, half of them for one connection: gRPC's client keeps the rest until there is room.
+    calls = [unary(channel, NAP).future(Strings(values=[str(number)]), timeout=20) for number in range(256)]
+    assert [call.result().values[0] for call in calls] == [str(number) for number in range(256)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_will_send_no_more_has_gone(kind: str) -> None:
+    with edge_server(kind) as server, Peer(server.address) as peer:
+        body = message(Strings(values=["a"]).SerializeToString())
+        assert peer.wait(peer.call(ECHO, body)).status == "0"
+        peer.call(SLOW, body)
+        end = time.monotonic() + 10
+        while server.pipeline.calls < 1:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        peer.socket.shutdown(socket.SHUT_WR)
+        peer.wait_closed()
+        while server.pipeline.calls:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert server.cancelled == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_has_all_it_may_have_leaves_places_for_others(kind: str) -> None:
+    alone = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+    with (
+        edge_server(kind, calls_max=16) as server,
+        grpc.insecure_channel(server.target, options=alone) as greedy,
+        grpc.insecure_channel(server.target, options=alone) as modest,
+    ):
+        calls = [unary(greedy, SLOW).future(Strings(values=["a"])) for _ in range(64)]
+        end = time.monotonic() + 10
+        while server.pipeline.calls < 8:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        time.sleep(0.2)
+        assert server.pipeline.calls == 8
+        naps = [unary(modest, NAP).future(Strings(values=["b"]), timeout=10) for _ in range(32)]
+        assert all(nap.result().values == ["b"] for nap in naps)
+        for call in calls:
+            call.cancel()
 
 
 def stream(channel: grpc.Channel, method: str) -> Any:

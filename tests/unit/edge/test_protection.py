@@ -14,7 +14,7 @@ from typing import Any
 import hyperframe.frame as frames
 import pytest
 from edge_server import BIG, ECHO, ENDLESS, SLOW, EdgeServer, Strings, edge_server
-from http2_peer import Peer, message, request_headers
+from http2_peer import PREFACE, Peer, message, request_headers
 
 HELLO = Strings(values=["hello"]).SerializeToString()
 ENHANCE_YOUR_CALM = 11
@@ -166,11 +166,43 @@ def test_ten_thousand_streams_at_once() -> None:
 
 
 def test_as_many_calls_as_are_allowed_are_under_way_and_the_rest_refused() -> None:
-    with watched() as server, Peer(server.address) as peer:
+    with watched(streams_max=528) as server, Peer(server.address) as peer:
         streams = [peer.call(SLOW, message(HELLO)) for _ in range(100)]  # calls_max is 64
         refused = [peer.wait(stream).status for stream in streams[64:]]
         assert refused == ["8"] * 36
         assert server.pipeline.calls == 64
+
+
+def test_one_connection_gets_half_of_the_places_and_leaves_the_others_theirs() -> None:
+    with edge_server(calls_max=8) as server, Peer(server.address) as greedy:
+        (told,) = [
+            made.settings[3] for made in greedy.frames if isinstance(made, frames.SettingsFrame) and made.settings
+        ]
+        assert told == 4
+        for _ in range(4):
+            greedy.call(SLOW, message(HELLO))
+        with Peer(server.address) as modest:
+            for _ in range(3):
+                modest.call(SLOW, message(HELLO))
+            assert modest.wait(modest.call(ECHO, message(HELLO))).data == message(HELLO)
+        greedy.call(SLOW, message(HELLO))  # one too many, as it has been told
+        goaway = greedy.wait_closed()
+        assert goaway is not None and goaway.error_code == 1
+        good(server)
+
+
+def test_calls_sent_before_the_limit_is_known_are_refused_so_that_they_can_be_tried_again() -> None:
+    with edge_server(calls_max=8) as server, Peer(server.address, preface=False) as peer:
+        calls = b""
+        for _ in range(6):
+            head = peer.headers_frame(request_headers(SLOW))
+            calls += (
+                head.serialize() + frames.DataFrame(head.stream_id, message(HELLO), flags=("END_STREAM",)).serialize()
+            )
+        peer.send(PREFACE, frames.SettingsFrame(0), calls)
+        assert [peer.wait(stream).reset for stream in (9, 11)] == [7, 7]  # REFUSED_STREAM
+        time.sleep(0.1)
+        assert server.pipeline.calls == 4
 
 
 def test_a_message_that_never_ends_is_given_up() -> None:

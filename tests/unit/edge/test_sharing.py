@@ -113,6 +113,37 @@ async def test_the_dead_get_none_and_without_workers_connections_wait(place: Pla
     await place.counts(0, 1, 1)
 
 
+async def test_the_silent_get_none_until_they_speak_again(place: Place) -> None:
+    place.join(0)
+    place.join(1)
+    place.sharing.pass_over(0, True)
+    for _ in range(3):
+        place.connect()
+    await place.counts(0, 3)
+    place.sharing.pass_over(0, False)
+    for _ in range(4):
+        place.connect()
+    await place.counts(4, 3)
+
+
+async def test_connections_wait_while_all_are_silent(place: Place) -> None:
+    place.join(0)
+    place.connect()
+    await place.counts(1)
+    place.sharing.pass_over(0, True)
+    place.sharing.pass_over(7, True)  # one that has left
+    place.connect()
+    await asyncio.sleep(0.05)
+    await place.counts(1)
+    place.sharing.pass_over(0, False)
+    await place.counts(2)
+    place.sharing.pass_over(0, True)
+    place.sharing.leave(0)
+    place.connect()
+    place.join(1)
+    await place.counts(2, 1)
+
+
 async def test_after_the_end_nobody_can_connect(place: Place) -> None:
     place.join(0)
     place.sharing.stop()

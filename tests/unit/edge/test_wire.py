@@ -48,7 +48,7 @@ def test_a_call(peer: Peer) -> None:
 
 
 def test_many_calls_at_once_in_one_packet(peer: Peer) -> None:
-    bodies = [Strings(values=[str(number)]).SerializeToString() for number in range(60)]
+    bodies = [Strings(values=[str(number)]).SerializeToString() for number in range(30)]
     sent: list[frames.Frame] = []
     for body in bodies:
         head = peer.headers_frame(request_headers(ECHO))

@@ -48,6 +48,9 @@ class GrpcEdge:
                 ("grpc.max_receive_message_length", bytes_max),
                 ("grpc.max_send_message_length", bytes_max),
                 ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.max_concurrent_streams", config.calls_each_max),
+                # Else it also refuses calls of clients that keep to that, while it clears up after those before.
+                ("grpc.http.overload_protection", 0),
             ],
             # The pipeline refuses calls with a reason, but only when their message has been received and is in memory.
             maximum_concurrent_rpcs=2 * config.calls_max + 16,

@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 class _Worker:
     line: socket.socket
     connections: int = 0
+    passed_over: bool = False
 
 
 class Sharing:
@@ -59,6 +60,13 @@ class Sharing:
             worker.line.close()
             self._accept_or_not()
 
+    def pass_over(self, number: int, passed_over: bool) -> None:
+        """Hand a worker no connections for now, or do so again. While nobody takes any, they wait in the kernel."""
+        worker = self._workers.get(number)
+        if worker is not None:
+            worker.passed_over = passed_over
+            self._accept_or_not()
+
     def stop(self) -> None:
         """Take no more connections."""
         self._closed = True
@@ -77,7 +85,7 @@ class Sharing:
             worker.connections -= ended
 
     def _accept_or_not(self) -> None:
-        accept = bool(self._workers) and not self._closed
+        accept = not self._closed and not all(worker.passed_over for worker in self._workers.values())
         if accept == self._accepting:
             return
         self._accepting = accept
@@ -107,7 +115,8 @@ class Sharing:
                 self._hand_over(made)
 
     def _hand_over(self, made: socket.socket) -> None:
-        for worker in sorted(self._workers.values(), key=lambda worker: worker.connections):
+        workers = [worker for worker in self._workers.values() if not worker.passed_over]
+        for worker in sorted(workers, key=lambda worker: worker.connections):
             # One that takes none in any more, or has died this moment, is passed over.
             with contextlib.suppress(OSError):
                 socket.send_fds(worker.line, [b"c"], [made.fileno()])
@@ -132,6 +141,7 @@ class Handed:
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
+        self._untold = 0
         line.setblocking(False)
 
     def fileno(self) -> int:
@@ -157,8 +167,14 @@ class Handed:
 
     def ended(self) -> None:
         """Tell that a connection has ended."""
+        self._untold += 1
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell what could not be told yet: where many end at once, the line takes some hundreds."""
         with contextlib.suppress(OSError):
-            self._line.send(b"e")
+            while self._untold:
+                self._untold -= self._line.send(b"e" * self._untold)
 
     def close(self) -> None:
         self._line.close()

@@ -20,14 +20,13 @@ _VERSION_MIN = 0x012B00  # 1.43.0, the oldest that a supported distribution ship
 _log = structlog.get_logger()
 
 # Numbers from nghttp2.h and RFC 9113.
-FRAME_DATA, FRAME_HEADERS, FRAME_PRIORITY, FRAME_RST_STREAM, FRAME_SETTINGS = 0, 1, 2, 3, 4
-FRAME_PING, FRAME_WINDOW_UPDATE = 6, 8
+FRAME_DATA, FRAME_HEADERS, FRAME_PING = 0, 1, 6
 FLAG_END_STREAM, FLAG_ACK = 1, 1
-DATA_EOF, DATA_EOF_BEFORE_TRAILERS = 1, 3
+DATA_EOF_BEFORE_TRAILERS = 3
 NO_COPY = 6  # of names and values: they outlive the session
 SETTING_MAX_CONCURRENT_STREAMS, SETTING_INITIAL_WINDOW_SIZE, SETTING_MAX_HEADER_LIST_SIZE = 3, 4, 6
 SETTING_NO_RFC7540_PRIORITIES = 9
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 2, 7, 8, 11
+NO_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0, 8, 11
 ERR_DEFERRED, ERR_TEMPORAL_CALLBACK_FAILURE, ERR_CALLBACK_FAILURE = -508, -521, -902
 ERR_BAD_CLIENT_MAGIC = -903
 
@@ -61,13 +60,9 @@ void nghttp2_session_callbacks_set_on_stream_close_callback(nghttp2_session_call
     int (*)(nghttp2_session *, int32_t, uint32_t, uintptr_t));
 
 int nghttp2_option_new(nghttp2_option **);
-void nghttp2_option_del(nghttp2_option *);
 void nghttp2_option_set_no_auto_window_update(nghttp2_option *, int);
 void nghttp2_option_set_no_closed_streams(nghttp2_option *, int);
-void nghttp2_option_set_max_outbound_ack(nghttp2_option *, size_t);
-void nghttp2_option_set_max_settings(nghttp2_option *, size_t);
 void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option *, uint64_t, uint64_t);
-void nghttp2_option_set_max_continuations(nghttp2_option *, size_t);
 
 int nghttp2_session_server_new2(nghttp2_session **, const nghttp2_session_callbacks *, uintptr_t,
     const nghttp2_option *);
@@ -81,7 +76,6 @@ int nghttp2_session_consume_stream(nghttp2_session *, int32_t, size_t);
 int nghttp2_session_set_local_window_size(nghttp2_session *, uint8_t, int32_t, int32_t);
 int nghttp2_session_resume_data(nghttp2_session *, int32_t);
 int32_t nghttp2_session_get_last_proc_stream_id(nghttp2_session *);
-int nghttp2_session_terminate_session(nghttp2_session *, uint32_t);
 int nghttp2_submit_settings(nghttp2_session *, uint8_t, const nghttp2_settings_entry *, size_t);
 int nghttp2_submit_response(nghttp2_session *, int32_t, const nghttp2_nv *, size_t, const nghttp2_data_provider *);
 int nghttp2_submit_trailer(nghttp2_session *, int32_t, const nghttp2_nv *, size_t);
@@ -129,7 +123,6 @@ class Library:
         version: Such as "1.52.0".
         limits_resets: Whether it limits RST_STREAM frames (CVE-2023-44487), as 1.57 does and older ones that a
             distribution mended.
-        limits_continuations: Whether it limits CONTINUATION frames (CVE-2024-28182), as 1.61 does and mended ones.
 
     Raises:
         LibraryError: There is no libnghttp2, or one too old.
@@ -148,7 +141,6 @@ class Library:
         if info.version_num < _VERSION_MIN:
             raise LibraryError(f"libnghttp2 {self.version} is too old: 1.43.0 or newer is needed")
         self.limits_resets = self._has("nghttp2_option_set_stream_reset_rate_limit")
-        self.limits_continuations = self._has("nghttp2_option_set_max_continuations")
 
     def error(self, code: int) -> str:
         """What one of the library's error codes means."""

@@ -81,6 +81,7 @@ class Connection(asyncio.BufferedProtocol):
         self._paused = False
         self._waking = False
         self.leaving = False
+        self.aborted = False
         self._left = 0.0
         self._said_all = False
         self._unframed = 0
@@ -142,6 +143,9 @@ class Connection(asyncio.BufferedProtocol):
         self._flush()
 
     def eof_received(self) -> bool:
+        # A client that will send no more has gone, even if it would still read: no HTTP/2 goes on without its
+        # WINDOW_UPDATEs and answers to PINGs, and nobody could tell it from one whose process has ended. gRPC's own
+        # server and nginx think so too. What is in the socket's buffer still leaves.
         return False
 
     def pause_writing(self) -> None:
@@ -230,6 +234,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close at once."""
         if not self.lost:
             self._leave()
+            self.aborted = True
             self._transport.abort()
 
     def check(self, now: float) -> None:
@@ -308,7 +313,7 @@ class Connection(asyncio.BufferedProtocol):
                 size += len(part)
             if not parts:
                 return
-            self.patience.wrote = self.session.now
+            self.patience.wrote = self._room.loop.time()
             self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def _reset_early(self) -> None:

@@ -124,8 +124,10 @@ class Nghttp2Edge:
             server.close()
         for bound in self._sockets:
             bound.close()
-        if self._handed is not None:
+        if self._handed is not None and self._sweeper is not None:
             self.loop.remove_reader(self._handed)
+            self._take(self._handed)  # what has been handed over already
+            self._handed.close()  # which tells who hands them over to ask another
         for connection in list(self.connections):
             connection.announce_end()
 
@@ -161,7 +163,11 @@ class Nghttp2Edge:
 
     def make_way(self, newcomer: Connection) -> bool:
         """There are too many connections: close the one that has been without a call for longest, if one is."""
-        unused = (c for c in self.connections if c is not newcomer and (c.leaving or not c.session.streams))
+        # Those that are closed already are told so in a later turn of the loop; many may come in this one.
+        there = [c for c in self.connections if not c.aborted]
+        if len(there) <= self.limits.connections_max:
+            return True
+        unused = (c for c in there if c is not newcomer and (c.leaving or not c.session.streams))
         oldest = min(unused, key=lambda c: (not c.leaving, c.patience.busy), default=None)
         if oldest is not None:
             oldest.abort()
@@ -197,6 +203,8 @@ class Nghttp2Edge:
             now = self.loop.time()
             for connection in list(self.connections):
                 connection.check(now)
+            if self._handed is not None:
+                self._handed.tell()
 
     async def _gone(self) -> None:
         while self.connections:

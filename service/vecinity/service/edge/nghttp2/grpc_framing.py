@@ -16,7 +16,6 @@ Fields = list[tuple[bytes, bytes]]
 
 PREFIX_BYTES = 5
 IDENTITY, GZIP = b"identity", b"gzip"
-ENCODINGS = b"identity,gzip"
 
 _UNIT_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _OURS = (b":", b"grpc-")

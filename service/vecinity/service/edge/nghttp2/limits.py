@@ -15,7 +15,7 @@ class EdgeLimits:
     Attributes:
         message_bytes_max: One message, in or out, compressed or not.
         header_bytes_max: Names and values of one request's headers, 32 more for each (RFC 9113, 6.5.2).
-        streams_max: Calls at once on one connection.
+        streams_max: Calls at once on one connection. Clients are told; those of gRPC wait with what is more.
         connections_max: More are closed as they come.
         connection_held_bytes_max: Of requests not complete and answers not sent, on one connection.
         held_bytes_max: The same on all; where it is passed, the connection that holds most is closed.
@@ -39,7 +39,7 @@ class EdgeLimits:
 
     message_bytes_max: int = 64 << 20
     header_bytes_max: int = 16 << 10
-    streams_max: int = 528
+    streams_max: int = 128
     connections_max: int = 10_000
     connection_held_bytes_max: int = 160 << 20
     held_bytes_max: int = 1 << 30
@@ -68,8 +68,7 @@ class EdgeLimits:
         message = config.message_bytes_max
         return cls(
             message_bytes_max=message,
-            # The pipeline refuses calls with a reason; a client must be able to open enough of them to be told.
-            streams_max=min(2 * config.calls_max + 16, 4_096),
+            streams_max=config.calls_each_max,
             connections_max=max(64, min(10_000, files // 2)),
             connection_held_bytes_max=2 * message + (32 << 20),
             held_bytes_max=max(8 * message, 1 << 30),
