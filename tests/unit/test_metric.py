@@ -50,3 +50,12 @@ def test_pair_scores_by_hand() -> None:
     right = np.array([[3, 4], [0, 1]], dtype=np.float32)
     assert pair_scores(left, right, Metric.DOT).tolist() == [11, 1]
     assert pair_scores(left, right, Metric.EUCLIDEAN).tolist() == [-8, 0]
+
+
+@given(st.integers(1, 40), st.integers(0, 1_000), st.floats(-15, 15))
+def test_one_vector_is_prepared_as_among_many(dimension: int, seed: int, exponent: float) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = (rng.normal(size=(3, dimension)) * 10**exponent).astype(np.float32)
+    together = prepare(vectors, Metric.COSINE)
+    alone = np.vstack([prepare(vectors[[row]], Metric.COSINE) for row in range(3)])
+    assert np.array_equal(together.view(np.uint32), alone.view(np.uint32))

@@ -7,6 +7,7 @@ cosine and dot product are the same thing.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 import numpy as np
@@ -68,6 +69,13 @@ def prepare(vectors: Vectors, metric: Metric) -> Vectors:
         VectorError: A NaN or an infinity, a zero vector under cosine, or one longer than 1e15 under the others; it
             names the first such row.
     """
+    if len(vectors) == 1 and metric is Metric.COSINE:
+        # To the last bit what is done for many, in half the time: such come by the thousand.
+        wide = vectors.astype(np.float64)
+        length = math.sqrt(np.einsum("ij,ij->i", wide, wide)[0])
+        if _NORM_MIN <= length < math.inf:  # which it is not if a number is not finite
+            unit: Vectors = (wide / length).astype(np.float32)
+            return unit
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])

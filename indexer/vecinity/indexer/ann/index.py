@@ -118,11 +118,9 @@ class Index:
         count = k
         if self.needs_rerank:
             count = max(min(max(k, CANDIDATES_K_MIN) * effort.k_factor, size), k)
-        scores, rows = self._ask(queries, count, effort, within)
-        # Vectors of float16 are found by other code than scores them, which adds up in another order.
-        if self.needs_rerank or self.vectors.dtype == np.float16:
-            scores, rows = best(exact_scores(queries, self.vectors, rows, self.metric), rows, k)
-        if complete and (short := rows[:, min(k, size) - 1] < 0).any():
+        scores, rows = self._find(queries, k, count, effort, within)
+        if complete and rows[:, min(k, size) - 1].min(initial=0) < 0:
+            short = rows[:, min(k, size) - 1] < 0
             scores[short], rows[short] = exact_search(queries[short], self.vectors, k, self.metric, within)
         return scores, rows
 
@@ -141,17 +139,36 @@ class Index:
             return exact_search(queries, self.vectors, count, self.metric)[1]
         return self._ask(queries, count, effort, None)[1]
 
+    def _find(
+        self, queries: Vectors, k: int, count: int, effort: Effort, within: RowSet | None
+    ) -> tuple[Vectors, Rows]:
+        """The k best of `count` candidates, scored exactly; -inf and -1 where there are fewer."""
+        if self.needs_rerank and (within is None or self.spec.can_select):
+            assert self._structure is not None
+            self.finish()
+            if (found := self._structure.find_and_rerank(queries, k, count, effort, within)) is not None:
+                return self._as_scores(*found)
+        scores, rows = self._ask(queries, count, effort, within)
+        # Vectors of float16 are found by other code than scores them, which adds up in another order.
+        if self.needs_rerank or self.vectors.dtype == np.float16:
+            return best(exact_scores(queries, self.vectors, rows, self.metric), rows, k)
+        return scores, rows
+
+    def _as_scores(self, found: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
+        """FAISS's own answer as scores, higher for closer; -inf where rows are -1, of which each line ends with some."""
+        if self.metric is Metric.EUCLIDEAN:
+            np.negative(found, out=found)
+        if rows[:, -1].min(initial=0) < 0:
+            found[rows < 0] = -np.inf
+        return found, rows
+
     def _ask(self, queries: Vectors, count: int, effort: Effort, within: RowSet | None) -> tuple[Vectors, Rows]:
         """FAISS's own answer: scores float32 (n, count), descending, -inf where rows, int64 (n, count), are -1."""
         assert self._structure is not None
         self.finish()
         if within is not None and not self.spec.can_select:
             return self._sift(queries, count, effort, within)
-        scores, rows = self._structure.find(queries, count, effort, within)
-        if self.metric is Metric.EUCLIDEAN:
-            np.negative(scores, out=scores)
-        scores[rows < 0] = -np.inf
-        return scores, rows
+        return self._as_scores(*self._structure.find(queries, count, effort, within))
 
     def _sift(self, queries: Vectors, count: int, effort: Effort, within: RowSet) -> tuple[Vectors, Rows]:
         """`_ask` for a structure that can't be told which rows count: look as deep as their share of all demands.

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import faiss
+import numpy as np
 
 from vecinity.indexer.ann.effort import Effort
+from vecinity.indexer.ann.reranking import Reranking, search
 from vecinity.indexer.ann.scores import Rows
 from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.ann.spec import Family, IndexSpec, Transform
@@ -46,6 +48,9 @@ class InvertedLists(Structure):
             lists.implem = _ONE_BY_ONE
         # By nprobe: to make them takes a tenth of a search of one query.
         self._parameters: dict[int, Any] = {}
+        self._reranking = (
+            Reranking(faiss_index, vectors, metric) if spec.needs_rerank and vectors.dtype == np.float32 else None
+        )
 
     @classmethod
     def train(cls, spec: IndexSpec, metric: Metric, vectors: StoredVectors, sample: Rows) -> InvertedLists:
@@ -75,10 +80,19 @@ class InvertedLists(Structure):
         """Nothing: lists are searched as they are."""
 
     def find(self, queries: Vectors, count: int, effort: Effort, within: RowSet | None) -> tuple[Vectors, Rows]:
+        return search(self.faiss, queries, count, self._parameters_of(effort, within))
+
+    def find_and_rerank(
+        self, queries: Vectors, k: int, count: int, effort: Effort, within: RowSet | None
+    ) -> tuple[Vectors, Rows] | None:
+        if self._reranking is None:
+            return None
+        parameters = self._parameters_of(effort, within)
+        return self._reranking.search(queries, k, count, effort.nprobe if within is None else 0, parameters)
+
+    def _parameters_of(self, effort: Effort, within: RowSet | None) -> Any:
         nprobe = min(effort.nprobe, self.spec.nlist)
-        parameters = self._kept_parameters(nprobe) if within is None else self._made_parameters(nprobe, within.selector)
-        found: tuple[Vectors, Rows] = self.faiss.search(queries, count, params=parameters)
-        return found
+        return self._kept_parameters(nprobe) if within is None else self._made_parameters(nprobe, within.selector)
 
     def _kept_parameters(self, nprobe: int) -> Any:
         parameters = self._parameters.get(nprobe)

@@ -55,6 +55,12 @@ class Structure(ABC):
     def find(self, queries: Vectors, count: int, effort: Effort, within: RowSet | None) -> tuple[Vectors, Rows]:
         """FAISS's own answer: distances or products float32 (n, count), best first, and rows int64, -1 for none."""
 
+    def find_and_rerank(
+        self, queries: Vectors, k: int, count: int, effort: Effort, within: RowSet | None
+    ) -> tuple[Vectors, Rows] | None:
+        """The k best of `count` candidates by the vectors of the matrix, as `find`; None if FAISS can't do both."""
+        return None
+
     def save(self, path: Path) -> None:
         faiss.write_index(self.faiss, str(path))
 
