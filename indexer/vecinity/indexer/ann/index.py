@@ -155,7 +155,7 @@ class Index:
         return scores, rows
 
     def _as_scores(self, found: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
-        """FAISS's own answer as scores, higher for closer; -inf where rows are -1, of which each line ends with some."""
+        """FAISS's own answer as scores, higher for closer; -inf where rows are -1, which end a line."""
         if self.metric is Metric.EUCLIDEAN:
             np.negative(found, out=found)
         if rows[:, -1].min(initial=0) < 0:
