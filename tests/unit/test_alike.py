@@ -78,7 +78,8 @@ def test_of_a_vector_sent_twice_the_last_counts() -> None:
     kinds = Kinds()
     made = search_service_pb2.SearchRequest.FromString(payload)
     assert made.query.vector.packed == floats(1, 2)
-    assert (kind := kinds.kind_of(payload, made, SEARCH)) is not None
+    kind = kinds.kind_of(payload, made, SEARCH)
+    assert kind is not None
     kinds.keep(len(payload), kind)
     other = payload.replace(floats(1, 2), floats(7, 8))
     found = kinds.find(other)
