@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Server, running_server
+from waiting import children, runs, wait_until
 
 from vecinity.cli.demo.corpus import sentences
 from vecinity.client import Client, UnavailableError
@@ -59,25 +60,6 @@ def client(server: Server) -> Iterator[Client]:
     with Client(server.target) as made:
         made.search("sentences", text="a first text", timeout=60)  # the model is loaded
         yield made
-
-
-def children(pid: int) -> list[int]:
-    lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(child) for found in lists for child in found.split()]
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def comes_true(what: Callable[[], bool], seconds: float = 60) -> bool:
-    end = time.monotonic() + seconds
-    while not what() and time.monotonic() < end:
-        time.sleep(0.02)
-    return what()
 
 
 def cosines(one: Vectors, other: Vectors) -> np.ndarray:
@@ -171,5 +153,5 @@ def test_no_process_is_left_behind(data_dir: Path, tmp_path: Path, number: int) 
         embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
         time.sleep(0.3)
         server.stop(number)
-        assert comes_true(lambda: not runs(child))
+        wait_until(lambda: not runs(child), 60)
         assert embedding.exception() is not None or number == signal.SIGTERM

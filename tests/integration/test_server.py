@@ -20,6 +20,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from waiting import wait_until
 
 from vecinity.client import Client, VecinityError, errors
 from vecinity.indexer.ann import Family
@@ -29,13 +30,6 @@ from vecinity.indexer.catalog import Catalog
 @pytest.fixture(autouse=True)
 def _over_every_edge(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VECINITY_EDGE", edge)
-
-
-def wait_until(condition, seconds: float = 10) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def version_served(client: Client, name: str = "mine") -> int:
@@ -120,7 +114,7 @@ def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Pa
             for number in (2, 3, 4):
                 publish_vectors(data_dir, "mine", clustered(500 + number), tmp_path)
                 began = time.monotonic()
-                wait_until(lambda number=number: version_served(client) == number)
+                wait_until(lambda number=number: version_served(client) == number, 10)
                 assert time.monotonic() - began < 5
             stop.set()
             for asker in askers:
@@ -139,8 +133,8 @@ def test_a_new_collection_is_served_and_healthy(tmp_path: Path) -> None:
     with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
         assert list(client.list_collections()) == []
         publish_vectors(data_dir, "mine", clustered(50), tmp_path)
-        wait_until(lambda: [c.name for c in client.list_collections()] == ["mine"])
-        wait_until(lambda: health_of(server.target, "collections/mine") == "SERVING")
+        wait_until(lambda: [c.name for c in client.list_collections()] == ["mine"], 10)
+        wait_until(lambda: health_of(server.target, "collections/mine") == "SERVING", 10)
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "items.arrow", "id_hashes.npy", "index.faiss", "segment.json"])

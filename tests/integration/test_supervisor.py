@@ -17,30 +17,13 @@ from pathlib import Path
 import pytest
 from conftest import Server, clustered, publish_vectors, running_server
 from http2_peer import Peer
+from waiting import children, runs, until, wait_until
 
 from vecinity.client import Client, UnavailableError
 from vecinity.indexer.ann import Family
 from vecinity.indexer.errors import SettingError
 from vecinity.service.config import Config
 from vecinity.service.supervisor import Supervisor
-
-
-def children(pid: int) -> set[int]:
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def ask(target: str) -> int:
@@ -168,13 +151,13 @@ def test_a_new_version_reaches_every_worker(server: Server, data_dir: Path, tmp_
 def test_all_stop_together(server: Server, number: int) -> None:
     workers = children(server.process.pid)
     assert server.stop(number) == 0
-    assert not any(alive(worker) for worker in workers)
+    assert not any(runs(worker) for worker in workers)
 
 
 def test_workers_do_not_outlive_their_supervisor(server: Server) -> None:
     workers = children(server.process.pid)
     server.stop(signal.SIGKILL)
-    wait_until(lambda: not any(alive(worker) for worker in workers))
+    wait_until(lambda: not any(runs(worker) for worker in workers))
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -252,9 +235,7 @@ async def test_a_worker_that_finds_no_memory_is_started_later() -> None:
     supervisor = Poor({2, 3}, seconds=0.1)
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(lambda: None, stop, asyncio.Event()))
-    async with asyncio.timeout(20):
-        while supervisor.starts < 4 and not running.done():
-            await asyncio.sleep(0.01)
+    await until(lambda: supervisor.starts >= 4 or running.done(), 20)
     stop.set()
     await running
 

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from conftest import clustered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexes import ROWS, best_effort, made, made_of, numpy_scores
+from waiting import children, runs, wait_until
 
 from vecinity.indexer.ann import (
     GRAPHS,
@@ -240,24 +240,16 @@ def test_linking_ends_with_the_build_that_waits_for_it(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
     )
     try:
-        until(lambda: list((tmp_path / "temporary").glob("*/neighbours.npy")))
-        children = Path(f"/proc/{build.pid}/task/{build.pid}/children")
-        until(lambda: children.read_text().split())
-        [linking] = [Path(f"/proc/{pid}/stat") for pid in children.read_text().split()]
+        wait_until(lambda: list((tmp_path / "temporary").glob("*/neighbours.npy")))
+        wait_until(lambda: children(build.pid))
+        [linking] = children(build.pid)
         time.sleep(2)  # FAISS is at it
         assert list((tmp_path / "temporary").iterdir())
     finally:
         build.kill()
         build.wait()
-    until(lambda: not linking.exists() or linking.read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_until(lambda: not runs(linking))
     assert not list((tmp_path / "temporary").iterdir())
-
-
-def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_many_equal_items_are_refused_by_nsg(monkeypatch: pytest.MonkeyPatch) -> None:

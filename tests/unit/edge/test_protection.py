@@ -15,6 +15,7 @@ import hyperframe.frame as frames
 import pytest
 from edge_server import BIG, ECHO, ENDLESS, SLOW, EdgeServer, Strings, edge_server
 from http2_peer import Peer, message, request_headers
+from waiting import wait_until
 
 HELLO = Strings(values=["hello"]).SerializeToString()
 ENHANCE_YOUR_CALM = 11
@@ -27,10 +28,7 @@ def watched(**limits: Any) -> Iterator[EdgeServer]:
         good(server)
         yield server
         good(server)
-        end = time.monotonic() + 5
-        while server.held() or server.pipeline.calls:
-            assert time.monotonic() < end, (server.held(), server.pipeline.calls)
-            time.sleep(0.01)
+        wait_until(lambda: not server.held() and not server.pipeline.calls, 5)
 
 
 def good(server: EdgeServer) -> None:
@@ -209,10 +207,7 @@ def test_a_silent_client_is_pinged_and_a_dead_one_closed() -> None:
         asked = next(made for made in peer.frames if isinstance(made, frames.PingFrame))
         peer.send(frames.PingFrame(0, asked.opaque_data, flags=("ACK",)))
         peer.wait_closed(5)  # does not answer the next one
-        end = time.monotonic() + 5
-        while server.pipeline.calls:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_until(lambda: not server.pipeline.calls, 5)
 
 
 def test_an_answer_that_nobody_reads_is_given_up() -> None:
@@ -234,10 +229,7 @@ def test_a_slow_reader_of_a_stream_costs_little() -> None:
         for _ in range(200):
             peer.read(1)
         assert server.made > made  # it goes on when it is read
-    end = time.monotonic() + 5
-    while not server.cancelled:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: server.cancelled, 5)
 
 
 def test_answers_that_nobody_reads_are_bounded() -> None:
