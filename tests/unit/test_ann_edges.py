@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from conftest import clustered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexes import ROWS, best_effort, made, made_of, numpy_scores
-from waiting import children, runs, wait_until
+from waiting import children, processor_seconds, runs, wait_until
 
 from vecinity.indexer.ann import (
     GRAPHS,
@@ -243,7 +242,10 @@ def test_linking_ends_with_the_build_that_waits_for_it(tmp_path: Path) -> None:
         wait_until(lambda: list((tmp_path / "temporary").glob("*/neighbours.npy")))
         wait_until(lambda: children(build.pid))
         [linking] = children(build.pid)
-        time.sleep(2)  # FAISS is at it
+        # It has been given its input, and then FAISS is at it: more work than these few items take where it ends.
+        wait_until(lambda: "neighbours.npy" in Path(f"/proc/{linking}/maps").read_text())
+        before = processor_seconds(linking)
+        wait_until(lambda: processor_seconds(linking) > before + 0.5)
         assert list((tmp_path / "temporary").iterdir())
     finally:
         build.kill()
