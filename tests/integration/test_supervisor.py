@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import Server, clustered, publish_vectors, running_server
 from http2_peer import Peer
+from oracle import Oracle
 from waiting import children, runs, until, wait_until
 
 from vecinity.client import Client, UnavailableError
@@ -139,12 +140,21 @@ def test_the_port_is_free_again_at_once(data_dir: Path, tmp_path: Path, edge: st
 
 
 def test_a_new_version_reaches_every_worker(server: Server, data_dir: Path, tmp_path: Path) -> None:
-    assert {ask(server.target) for _ in range(10)} == {1}
-    publish_vectors(
-        data_dir, "mine", clustered(), tmp_path, ids=[f"item-{n}" for n in range(len(clustered()))], family=Family.HNSW
-    )
-    time.sleep(1)
-    assert {ask(server.target) for _ in range(30)} == {2}
+    ids = [f"item-{n}" for n in range(len(clustered()))]
+    oracles = {1: Oracle(ids, clustered(), "cosine"), 2: Oracle(ids, clustered(seed=5), "cosine")}
+
+    def answering() -> int:
+        """The version that answers; all of its answer is of that version."""
+        with Client(server.target) as client:
+            found = client.search("mine", id="item-7", k=3, exact=True)
+        oracle = oracles[found.version]
+        assert found.ids == oracle.search(oracle.vector("item-7"), 3, without={"item-7"})[0]
+        return found.version
+
+    assert {answering() for _ in range(10)} == {1}
+    publish_vectors(data_dir, "mine", clustered(seed=5), tmp_path, ids=ids, family=Family.HNSW)
+    wait_until(lambda: {answering() for _ in range(20)} == {2})
+    assert server.log().count("version opened") == 4  # two versions, two workers
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
