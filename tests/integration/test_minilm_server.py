@@ -7,13 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Server, running_server
-from waiting import children, runs, wait_until
+from waiting import children, is_stopped, processor_seconds, runs, wait_until
 
 from vecinity.cli.demo.corpus import sentences
 from vecinity.client import Client, UnavailableError
@@ -62,24 +63,38 @@ def client(server: Server) -> Iterator[Client]:
         yield made
 
 
+@contextmanager
+def at_work(child: int) -> Iterator[None]:
+    """Leave when the process that embeds has begun with what is asked for within."""
+    before = processor_seconds(child)
+    yield
+    wait_until(lambda: processor_seconds(child) > before + 0.05, 60)
+
+
 def cosines(one: Vectors, other: Vectors) -> np.ndarray:
     products = (one * other).sum(axis=1)
     return np.asarray(products / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1))
 
 
 def test_vectors_and_single_texts_are_answered_while_many_texts_are_embedded(
-    client: Client, embedder: MiniLmEmbedder
+    client: Client, server: Server, embedder: MiniLmEmbedder
 ) -> None:
+    (child,) = children(server.process.pid)
     vector = np.ones(384, dtype=np.float32)
     texts = long_texts()
     with ThreadPoolExecutor(1) as pool:
-        embedding = pool.submit(client.embed, "sentences", texts, timeout=120)
-        time.sleep(0.3)
-        for _ in range(10):
-            client.search("sentences", vector=vector, k=3)
-        assert not embedding.done()
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", texts, timeout=120)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            wait_until(lambda: is_stopped(child))
+            for _ in range(10):
+                client.search("sentences", vector=vector, k=3)
+            assert not embedding.done()
+        finally:
+            os.kill(child, signal.SIGCONT)
         client.search("sentences", text="the money of Japan", k=3)
-        assert not embedding.done()
+        assert not embedding.done()  # of many texts, most are embedded after one that comes meanwhile
         vectors = embedding.result().vectors
     few = [0, 7, 50, 99]
     assert cosines(vectors[few], embedder.embed([texts[place] for place in few])).min() > 0.999
@@ -118,8 +133,8 @@ def test_a_process_that_dies_at_work_is_replaced(client: Client, server: Server)
     (child,) = children(server.process.pid)
     before = client.embed("sentences", ["the money of Japan"]).vectors
     with ThreadPoolExecutor(1) as pool:
-        embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
-        time.sleep(0.5)
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
         os.kill(child, signal.SIGKILL)
         client.search("sentences", vector=np.ones(384, dtype=np.float32))
         assert embedding.result().vectors.shape == (100, 384)
@@ -150,8 +165,8 @@ def test_no_process_is_left_behind(data_dir: Path, tmp_path: Path, number: int) 
     ):
         client.search("sentences", text="a first text", timeout=60)
         (child,) = children(server.process.pid)
-        embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
-        time.sleep(0.3)
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
         server.stop(number)
         wait_until(lambda: not runs(child), 60)
         assert embedding.exception() is not None or number == signal.SIGTERM
