@@ -27,9 +27,13 @@ from vecinity.indexer.ann import Family
 from vecinity.indexer.catalog import Catalog
 
 
-@pytest.fixture(autouse=True)
-def _over_every_edge(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _edges(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VECINITY_EDGE", edge)
+
+
+over_every_edge = pytest.mark.usefixtures("_edges")
+"""For tests that start servers of their own, and are about what differs between edges."""
 
 
 def version_served(client: Client, name: str = "mine") -> int:
@@ -53,6 +57,7 @@ def test_health_is_told_for_each_collection(server) -> None:  # type: ignore[no-
     assert health_of(server.target, "collections/absent") == "NOT_FOUND"
 
 
+@over_every_edge
 def test_reflection_is_behind_its_flag(server, collections_dir: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with grpc.insecure_channel(server.target) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
@@ -95,6 +100,7 @@ def test_a_call_gone_before_its_answer_costs_nothing(server) -> None:  # type: i
         assert time.monotonic() - began < 5
 
 
+@over_every_edge
 def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(500), tmp_path)
@@ -165,6 +171,7 @@ def test_nothing_but_damaged_versions(tmp_path: Path) -> None:
         assert client.search("good", id="0")
 
 
+@over_every_edge
 def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
@@ -182,6 +189,7 @@ def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
             client.search("mine", id="0", timeout=1)
 
 
+@over_every_edge
 def test_an_idle_health_watch_does_not_hold_up_the_end(collections_dir: Path, tmp_path: Path) -> None:
     with running_server(collections_dir, tmp_path / "log") as server, grpc.insecure_channel(server.target) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=""))
@@ -191,6 +199,7 @@ def test_an_idle_health_watch_does_not_hold_up_the_end(collections_dir: Path, tm
         assert time.monotonic() - began < 5  # the drain may take 10
 
 
+@over_every_edge
 def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
@@ -208,11 +217,13 @@ def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
             assert any(call.exception() is not None for call in calls)
 
 
+@over_every_edge
 def test_sigint_stops_too(collections_dir: Path, tmp_path: Path) -> None:
     with running_server(collections_dir, tmp_path / "log") as server:
         assert server.stop(signal.SIGINT) == 0
 
 
+@over_every_edge
 def test_a_port_taken_is_one_clear_line(collections_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -247,6 +258,7 @@ def test_many_clients_at_once_get_their_own_answers(server) -> None:  # type: ig
         assert list(found) == [f"item-{row}" for row in rows]
 
 
+@over_every_edge
 def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, tmp_path: Path) -> None:
     queries = np.tile(clustered(), (2, 1))
     with running_server(collections_dir, tmp_path / "log", VECINITY_CALLS_MAX="1") as server:
@@ -258,6 +270,7 @@ def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, t
         assert refused and all(isinstance(outcome, errors.ResourceExhaustedError) for outcome in refused)
 
 
+@over_every_edge
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("closed", ["0<&-", "0<&- 1>&- 2>&-"])
 def test_standard_streams_may_be_closed(tmp_path: Path, closed: str, workers: str) -> None:
