@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -34,6 +36,22 @@ def _edges(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 over_every_edge = pytest.mark.usefixtures("_edges")
 """For tests that start servers of their own, and are about what differs between edges."""
+
+
+def refused(call: Future[Any]) -> bool:
+    return call.done() and isinstance(call.exception(), errors.ResourceExhaustedError)
+
+
+def under_way(client: Client, ask: Callable[[], Future[Any]], calls_max: int) -> list[Future[Any]]:
+    """As many calls as a server allows, all of them under way, since it refuses another."""
+    calls = [ask() for _ in range(calls_max)]
+    while True:
+        try:
+            client.get_collection("mine")  # waits for no other call
+        except errors.ResourceExhaustedError:
+            return calls
+        calls = [ask() if refused(call) else call for call in calls]  # it came while ours was under way
+        assert not any(call.done() and call.exception() is None for call in calls), "ask for more"
 
 
 def version_served(client: Client, name: str = "mine") -> int:
@@ -176,15 +194,14 @@ def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
-    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
-        client.search("mine", id="0")  # the connection is there
+    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "1", "VECINITY_DRAIN_SECONDS": "60"}
+    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
         with ThreadPoolExecutor(1) as pool:
-            call = pool.submit(client.batch_search, "mine", vectors=queries, k=10)
-            time.sleep(0.4)
-            assert not call.done(), "the machine is too fast for this test: ask for more"
+            [call] = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=10), 1)
             server.process.send_signal(signal.SIGTERM)
             assert len(call.result(60)) == 10_000
         assert server.process.wait(30) == 0
+        assert re.search(r"stopping +calls=1 ", server.log()), "the call had ended before: ask for more"
         with pytest.raises(VecinityError):
             client.search("mine", id="0", timeout=1)
 
@@ -204,14 +221,14 @@ def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
-    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "4", "VECINITY_DRAIN_SECONDS": "60"}
+    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
         with ThreadPoolExecutor(4) as pool:
-            calls = [pool.submit(client.batch_search, "mine", vectors=queries, k=50) for _ in range(4)]
-            time.sleep(0.5)
+            calls = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=50), 4)
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: re.search(r"stopping +calls=[34] ", server.log()))
+            server.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(30) == 0
             assert time.monotonic() - began < 8
             assert any(call.exception() is not None for call in calls)
