@@ -1,8 +1,16 @@
-"""An edge in a thread of its own around a pipeline of small methods, for tests of edges."""
+"""An edge around a pipeline of small methods, for tests of edges: in a thread, or in a process of its own.
+
+    python edge_server.py LIMITS
+
+serves until its standard input ends, and writes a line with what it holds for each line that it reads.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -113,6 +121,14 @@ class EdgeServer:
 
         return self.sync(make())
 
+    def streams(self) -> int:
+        """Calls begun on connections that are open."""
+
+        async def look() -> int:
+            return sum(len(connection.session.streams) for connection in self.edge.connections)
+
+        return int(self.sync(look()))
+
     def held(self) -> int:
         """Bytes that the edge holds for its clients."""
 
@@ -187,3 +203,51 @@ def edge_server(
         server.loop.call_soon_threadsafe(stop.set)
         thread.join(30)
         assert not thread.is_alive()
+
+
+class EdgeProcess:
+    """A running edge whose memory is its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+        host, _, port = self._line().rpartition(":")
+        self.address = host, int(port)
+
+    def holds(self) -> tuple[int, int]:
+        """Bytes that the edge holds for its clients, and calls under way."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        held, calls = map(int, self._line().split())
+        return held, calls
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def edge_process(**limits: Any) -> Iterator[EdgeProcess]:
+    """A server over the nghttp2 edge in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, __file__, json.dumps(limits)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield EdgeProcess(process)
+            process.communicate(timeout=30)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+
+
+def _main(limits: dict[str, Any]) -> None:
+    answers, sys.stdout = sys.stdout, sys.stderr  # where the log goes
+    with edge_server(limits=limits) as server:
+        print(server.target, file=answers, flush=True)
+        for _ in sys.stdin:
+            print(server.held(), server.pipeline.calls, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    _main(json.loads(sys.argv[1]))

@@ -14,6 +14,7 @@ class Oracle:
 
     def __init__(self, ids: Sequence[str], vectors: np.ndarray, metric: str) -> None:
         self.ids = list(ids)
+        self._rows = {item_id: row for row, item_id in enumerate(self.ids)}
         self.metric = metric
         self.vectors = self.unit(vectors) if metric == "cosine" else vectors.astype(np.float64)
 
@@ -24,7 +25,7 @@ class Oracle:
 
     def vector(self, query: str | np.ndarray) -> np.ndarray:
         if isinstance(query, str):
-            return self.vectors[self.ids.index(query)]
+            return self.vectors[self._rows[query]]
         return self.unit(query) if self.metric == "cosine" else np.asarray(query, dtype=np.float64)
 
     def scores(self, query: np.ndarray) -> np.ndarray:
@@ -34,7 +35,7 @@ class Oracle:
 
     def scores_of(self, query: np.ndarray, ids: Sequence[str]) -> np.ndarray:
         scores = self.scores(self.vector(query))
-        return scores[[self.ids.index(item_id) for item_id in ids]]
+        return scores[[self._rows[item_id] for item_id in ids]]
 
     def search(self, query: np.ndarray, k: int, without: set[str] = frozenset()) -> tuple[list[str], np.ndarray]:  # type: ignore[assignment]
         scores = self.scores(self.vector(query))

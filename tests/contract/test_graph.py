@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import clustered, publish_vectors, running_server
 from oracle import Oracle
+from waiting import processor_seconds, wait_until
 
 from vecinity.client import AsyncClient, Client, Duplicate, Effort, errors
 from vecinity.indexer.ann import Family
@@ -184,11 +185,6 @@ def test_a_deadline_between_parts(client: Client) -> None:
     assert client.search("cosine-flat", id="item-1", k=1)
 
 
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collection whose graph takes many seconds."""
@@ -273,8 +269,7 @@ def test_a_stream_survives_a_publish(tmp_path: Path) -> None:
         assert next(parts).version == 1
         for seed in range(3):
             publish_vectors(data_dir, "mine", clustered(100, seed=seed), tmp_path)
-        while client.get_collection("mine").version != 4:
-            time.sleep(0.02)
+        wait_until(lambda: client.get_collection("mine").version == 4)
         rest = list(parts)
         assert len(rest) == 4_999 and {part.version for part in rest} == {1}
         assert next(client.neighbours("mine", k=3)).version == 4

@@ -15,6 +15,7 @@ from vecinity.client import Client, Effort, InvalidArgumentError
 
 ITEMS = items(2_000)
 IDS = [f"item-{row}" for row in range(2_000)]
+ITEM_OF = dict(zip(IDS, ITEMS, strict=True))
 FAMILIES = ("flat", "ivf-flat", "hnsw", "ivf-pq")
 
 
@@ -24,7 +25,7 @@ def oracle() -> Oracle:
 
 
 def group(item_id: str, attribute: str) -> Any:
-    value = ITEMS[IDS.index(item_id)].get(attribute)
+    value = ITEM_OF[item_id].get(attribute)
     return "nan" if value != value else value
 
 
@@ -86,7 +87,7 @@ def test_with_the_other_selections(client: Client, oracle: Oracle) -> None:
     assert both.ids == grouped(above, "lang", 4, 50) and both.few_matches and not both.next_page_token
 
     filtered = client.search("tagged-flat", vector=query, k=8, group_by="lang", hits_per_group=4, filter="sold == true")
-    sold = [i for i in oracle.search(query, 2_000)[0] if ITEMS[IDS.index(i)].get("sold")]
+    sold = [i for i in oracle.search(query, 2_000)[0] if ITEM_OF[i].get("sold")]
     assert filtered.ids == grouped(sold, "lang", 4, 8)
 
     diverse = client.search("tagged-flat", vector=query, k=9, group_by="lang", hits_per_group=2, diversity=0.6)

@@ -299,14 +299,14 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
 
 def test_auto_shows_how_it_chose(vecinity: RunCommand, tmp_path: Path, rng: np.random.Generator) -> None:
     # Just too many numbers to be scanned; of 12 dimensions in truth, so that codes tell the vectors apart.
-    vectors = rng.normal(size=(65_000, 12)) @ rng.normal(size=(12, 64))
+    vectors = rng.normal(size=(8_200, 12)) @ rng.normal(size=(12, 512))
     np.save(tmp_path / "v.npy", vectors.astype(np.float32))
     data = ("--data-dir", tmp_path / "data")
-    done = vecinity("build", "mine", "v.npy", "--embedder", "none", "--max-memory", "6MB", "--json", *data)
+    done = vecinity("build", "mine", "v.npy", "--embedder", "none", "--max-memory", "800kB", "--json", *data)
     report = json.loads(done.stdout)
     first = report["tournament"]["entries"][0]
     assert first["description"] == report["index"] and first["recall"] >= 0.95
-    assert first["index_bytes"] <= 6_000_000
+    assert first["index_bytes"] <= 800_000
     shown = vecinity("collections", "mine", *data)
     assert f"why\t{report['tournament']['reason']}" in shown.stdout
     assert "HNSW16,Flat\tover --max-memory\t-" in shown.stdout

@@ -9,31 +9,19 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Server, clustered, publish_vectors, running_server
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import children, wait_until
 
 from vecinity.client import AsyncClient, Client, NotFoundError, UnavailableError
 
 SEARCH = "vecinity.v1.SearchService/Search"
 NEIGHBOURS = "vecinity.v1.SearchService/StreamNeighbours"
-
-
-def children(pid: int) -> list[int]:
-    """Those that the supervisor started, the first one first."""
-    return sorted(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def fetch(server: Server) -> dict[tuple[str, ...], float]:

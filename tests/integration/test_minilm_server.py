@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Server, running_server
+from waiting import children, is_stopped, processor_seconds, runs, wait_until
 
 from vecinity.cli.demo.corpus import sentences
 from vecinity.client import Client, UnavailableError
@@ -62,23 +63,12 @@ def client(server: Server) -> Iterator[Client]:
         yield made
 
 
-def children(pid: int) -> list[int]:
-    lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(child) for found in lists for child in found.split()]
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def comes_true(what: Callable[[], bool], seconds: float = 60) -> bool:
-    end = time.monotonic() + seconds
-    while not what() and time.monotonic() < end:
-        time.sleep(0.02)
-    return what()
+@contextmanager
+def at_work(child: int) -> Iterator[None]:
+    """Leave when the process that embeds has begun with what is asked for within."""
+    before = processor_seconds(child)
+    yield
+    wait_until(lambda: processor_seconds(child) > before + 0.05, 60)
 
 
 def cosines(one: Vectors, other: Vectors) -> np.ndarray:
@@ -87,18 +77,24 @@ def cosines(one: Vectors, other: Vectors) -> np.ndarray:
 
 
 def test_vectors_and_single_texts_are_answered_while_many_texts_are_embedded(
-    client: Client, embedder: MiniLmEmbedder
+    client: Client, server: Server, embedder: MiniLmEmbedder
 ) -> None:
+    (child,) = children(server.process.pid)
     vector = np.ones(384, dtype=np.float32)
     texts = long_texts()
     with ThreadPoolExecutor(1) as pool:
-        embedding = pool.submit(client.embed, "sentences", texts, timeout=120)
-        time.sleep(0.3)
-        for _ in range(10):
-            client.search("sentences", vector=vector, k=3)
-        assert not embedding.done()
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", texts, timeout=120)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            wait_until(lambda: is_stopped(child))
+            for _ in range(10):
+                client.search("sentences", vector=vector, k=3)
+            assert not embedding.done()
+        finally:
+            os.kill(child, signal.SIGCONT)
         client.search("sentences", text="the money of Japan", k=3)
-        assert not embedding.done()
+        assert not embedding.done()  # of many texts, most are embedded after one that comes meanwhile
         vectors = embedding.result().vectors
     few = [0, 7, 50, 99]
     assert cosines(vectors[few], embedder.embed([texts[place] for place in few])).min() > 0.999
@@ -137,8 +133,8 @@ def test_a_process_that_dies_at_work_is_replaced(client: Client, server: Server)
     (child,) = children(server.process.pid)
     before = client.embed("sentences", ["the money of Japan"]).vectors
     with ThreadPoolExecutor(1) as pool:
-        embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
-        time.sleep(0.5)
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
         os.kill(child, signal.SIGKILL)
         client.search("sentences", vector=np.ones(384, dtype=np.float32))
         assert embedding.result().vectors.shape == (100, 384)
@@ -169,10 +165,10 @@ def test_no_process_is_left_behind(data_dir: Path, tmp_path: Path, number: int) 
     ):
         client.search("sentences", text="a first text", timeout=60)
         (child,) = children(server.process.pid)
-        embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
-        time.sleep(0.3)
+        with at_work(child):
+            embedding = pool.submit(client.embed, "sentences", long_texts(), timeout=120)
         server.stop(number)
-        assert comes_true(lambda: not runs(child))
+        wait_until(lambda: not runs(child), 60)
         assert embedding.exception() is not None or number == signal.SIGTERM
 
 
@@ -194,7 +190,7 @@ def test_workers_have_one_process_for_all(data_dir: Path, tmp_path: Path, number
     with running_server(data_dir, tmp_path / "log", "--workers", "2", "--drain-seconds", "50") as server:
         texts_from_all_workers(server)
         (child,) = processes_that_embed(server)
-        assert comes_true(lambda: server.log().count("embedder ready") == 4)
+        wait_until(lambda: server.log().count("embedder ready") == 4, 60)
         workers = [pid for pid in children(server.process.pid) if pid != child]
 
         os.kill(child, signal.SIGKILL)
@@ -203,7 +199,7 @@ def test_workers_have_one_process_for_all(data_dir: Path, tmp_path: Path, number
         assert another != child and "the process that embeds died" in server.log()
 
         os.kill(workers[0], signal.SIGKILL)  # the others keep their process
-        assert comes_true(lambda: server.log().count("embedder ready") == 6)
+        wait_until(lambda: server.log().count("embedder ready") == 6, 60)
         texts_from_all_workers(server)
         assert processes_that_embed(server) == [another]
 
@@ -212,4 +208,4 @@ def test_workers_have_one_process_for_all(data_dir: Path, tmp_path: Path, number
             time.sleep(0.3)
             server.stop(number, 60)
             assert embedding.result().vectors.shape == (100, 384)  # workers drain, whatever became of their supervisor
-        assert comes_true(lambda: not runs(another))
+        wait_until(lambda: not runs(another), 60)

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -20,22 +22,36 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from waiting import wait_until
 
 from vecinity.client import Client, VecinityError, errors
 from vecinity.indexer.ann import Family
 from vecinity.indexer.catalog import Catalog
 
 
-@pytest.fixture(autouse=True)
-def _over_every_edge(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _edges(edge: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VECINITY_EDGE", edge)
 
 
-def wait_until(condition, seconds: float = 10) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+over_every_edge = pytest.mark.usefixtures("_edges")
+"""For tests that start servers of their own, and are about what differs between edges."""
+
+
+def refused(call: Future[Any]) -> bool:
+    return call.done() and isinstance(call.exception(), errors.ResourceExhaustedError)
+
+
+def under_way(client: Client, ask: Callable[[], Future[Any]], calls_max: int) -> list[Future[Any]]:
+    """As many calls as a server allows, all of them under way, since it refuses another."""
+    calls = [ask() for _ in range(calls_max)]
+    while True:
+        try:
+            client.get_collection("mine")  # waits for no other call
+        except errors.ResourceExhaustedError:
+            return calls
+        calls = [ask() if refused(call) else call for call in calls]  # it came while ours was under way
+        assert not any(call.done() and call.exception() is None for call in calls), "ask for more"
 
 
 def version_served(client: Client, name: str = "mine") -> int:
@@ -59,6 +75,7 @@ def test_health_is_told_for_each_collection(server) -> None:  # type: ignore[no-
     assert health_of(server.target, "collections/absent") == "NOT_FOUND"
 
 
+@over_every_edge
 def test_reflection_is_behind_its_flag(server, collections_dir: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with grpc.insecure_channel(server.target) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
@@ -101,6 +118,7 @@ def test_a_call_gone_before_its_answer_costs_nothing(server) -> None:  # type: i
         assert time.monotonic() - began < 5
 
 
+@over_every_edge
 def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(500), tmp_path)
@@ -120,7 +138,7 @@ def test_a_publish_reaches_a_running_server_without_interrupting_it(tmp_path: Pa
             for number in (2, 3, 4):
                 publish_vectors(data_dir, "mine", clustered(500 + number), tmp_path)
                 began = time.monotonic()
-                wait_until(lambda number=number: version_served(client) == number)
+                wait_until(lambda number=number: version_served(client) == number, 10)
                 assert time.monotonic() - began < 5
             stop.set()
             for asker in askers:
@@ -139,8 +157,8 @@ def test_a_new_collection_is_served_and_healthy(tmp_path: Path) -> None:
     with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
         assert list(client.list_collections()) == []
         publish_vectors(data_dir, "mine", clustered(50), tmp_path)
-        wait_until(lambda: [c.name for c in client.list_collections()] == ["mine"])
-        wait_until(lambda: health_of(server.target, "collections/mine") == "SERVING")
+        wait_until(lambda: [c.name for c in client.list_collections()] == ["mine"], 10)
+        wait_until(lambda: health_of(server.target, "collections/mine") == "SERVING", 10)
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "items.arrow", "id_hashes.npy", "index.faiss", "segment.json"])
@@ -171,23 +189,24 @@ def test_nothing_but_damaged_versions(tmp_path: Path) -> None:
         assert client.search("good", id="0")
 
 
+@over_every_edge
 def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
-    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
-        client.search("mine", id="0")  # the connection is there
+    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "1", "VECINITY_DRAIN_SECONDS": "60"}
+    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
         with ThreadPoolExecutor(1) as pool:
-            call = pool.submit(client.batch_search, "mine", vectors=queries, k=10)
-            time.sleep(0.4)
-            assert not call.done(), "the machine is too fast for this test: ask for more"
+            [call] = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=10), 1)
             server.process.send_signal(signal.SIGTERM)
             assert len(call.result(60)) == 10_000
         assert server.process.wait(30) == 0
+        assert re.search(r"stopping +calls=1 ", server.log()), "the call had ended before: ask for more"
         with pytest.raises(VecinityError):
             client.search("mine", id="0", timeout=1)
 
 
+@over_every_edge
 def test_an_idle_health_watch_does_not_hold_up_the_end(collections_dir: Path, tmp_path: Path) -> None:
     with running_server(collections_dir, tmp_path / "log") as server, grpc.insecure_channel(server.target) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=""))
@@ -197,28 +216,31 @@ def test_an_idle_health_watch_does_not_hold_up_the_end(collections_dir: Path, tm
         assert time.monotonic() - began < 5  # the drain may take 10
 
 
+@over_every_edge
 def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
-    with running_server(data_dir, tmp_path / "log") as server, Client(server.target) as client:
+    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "4", "VECINITY_DRAIN_SECONDS": "60"}
+    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
         with ThreadPoolExecutor(4) as pool:
-            calls = [pool.submit(client.batch_search, "mine", vectors=queries, k=50) for _ in range(4)]
-            time.sleep(0.5)
+            calls = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=50), 4)
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: re.search(r"stopping +calls=[34] ", server.log()))
+            server.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(30) == 0
             assert time.monotonic() - began < 8
             assert any(call.exception() is not None for call in calls)
 
 
+@over_every_edge
 def test_sigint_stops_too(collections_dir: Path, tmp_path: Path) -> None:
     with running_server(collections_dir, tmp_path / "log") as server:
         assert server.stop(signal.SIGINT) == 0
 
 
+@over_every_edge
 def test_a_port_taken_is_one_clear_line(collections_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -253,6 +275,7 @@ def test_many_clients_at_once_get_their_own_answers(server) -> None:  # type: ig
         assert list(found) == [f"item-{row}" for row in rows]
 
 
+@over_every_edge
 def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, tmp_path: Path) -> None:
     queries = np.tile(clustered(), (2, 1))
     with running_server(collections_dir, tmp_path / "log", VECINITY_CALLS_MAX="1") as server:
@@ -264,6 +287,7 @@ def test_more_calls_than_allowed_are_refused_not_queued(collections_dir: Path, t
         assert refused and all(isinstance(outcome, errors.ResourceExhaustedError) for outcome in refused)
 
 
+@over_every_edge
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("closed", ["0<&-", "0<&- 1>&- 2>&-"])
 def test_standard_streams_may_be_closed(tmp_path: Path, closed: str, workers: str) -> None:

@@ -17,30 +17,14 @@ from pathlib import Path
 import pytest
 from conftest import Server, clustered, publish_vectors, running_server
 from http2_peer import Peer
+from oracle import Oracle
+from waiting import children, runs, until, wait_until
 
 from vecinity.client import Client, UnavailableError
 from vecinity.indexer.ann import Family
 from vecinity.indexer.errors import SettingError
 from vecinity.service.config import Config
 from vecinity.service.supervisor import Supervisor
-
-
-def children(pid: int) -> set[int]:
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def ask(target: str) -> int:
@@ -211,25 +195,34 @@ def test_the_port_is_free_again_at_once(data_dir: Path, tmp_path: Path, edge: st
 
 
 def test_a_new_version_reaches_every_worker(server: Server, data_dir: Path, tmp_path: Path) -> None:
-    assert {ask(server.target) for _ in range(10)} == {1}
-    publish_vectors(
-        data_dir, "mine", clustered(), tmp_path, ids=[f"item-{n}" for n in range(len(clustered()))], family=Family.HNSW
-    )
-    time.sleep(1)
-    assert {ask(server.target) for _ in range(30)} == {2}
+    ids = [f"item-{n}" for n in range(len(clustered()))]
+    oracles = {1: Oracle(ids, clustered(), "cosine"), 2: Oracle(ids, clustered(seed=5), "cosine")}
+
+    def answering() -> int:
+        """The version that answers; all of its answer is of that version."""
+        with Client(server.target) as client:
+            found = client.search("mine", id="item-7", k=3, exact=True)
+        oracle = oracles[found.version]
+        assert found.ids == oracle.search(oracle.vector("item-7"), 3, without={"item-7"})[0]
+        return found.version
+
+    assert {answering() for _ in range(10)} == {1}
+    publish_vectors(data_dir, "mine", clustered(seed=5), tmp_path, ids=ids, family=Family.HNSW)
+    wait_until(lambda: {answering() for _ in range(20)} == {2})
+    assert server.log().count("version opened") == 4  # two versions, two workers
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_all_stop_together(server: Server, number: int) -> None:
     workers = children(server.process.pid)
     assert server.stop(number) == 0
-    assert not any(alive(worker) for worker in workers)
+    assert not any(runs(worker) for worker in workers)
 
 
 def test_workers_do_not_outlive_their_supervisor(server: Server) -> None:
     workers = children(server.process.pid)
     server.stop(signal.SIGKILL)
-    wait_until(lambda: not any(alive(worker) for worker in workers))
+    wait_until(lambda: not any(runs(worker) for worker in workers))
 
 
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -307,9 +300,7 @@ async def test_a_worker_that_finds_no_memory_is_started_later() -> None:
     supervisor = Poor({2, 3}, seconds=0.1)
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(lambda: None, stop, asyncio.Event()))
-    async with asyncio.timeout(20):
-        while supervisor.starts < 4 and not running.done():
-            await asyncio.sleep(0.01)
+    await until(lambda: supervisor.starts >= 4 or running.done(), 20)
     stop.set()
     await running
 

@@ -6,8 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from conftest import clustered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexes import ROWS, best_effort, made, made_of, numpy_scores
+from waiting import children, processor_seconds, runs, wait_until
 
 from vecinity.indexer.ann import (
     GRAPHS,
@@ -240,24 +239,19 @@ def test_linking_ends_with_the_build_that_waits_for_it(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
     )
     try:
-        until(lambda: list((tmp_path / "temporary").glob("*/neighbours.npy")))
-        children = Path(f"/proc/{build.pid}/task/{build.pid}/children")
-        until(lambda: children.read_text().split())
-        [linking] = [Path(f"/proc/{pid}/stat") for pid in children.read_text().split()]
-        time.sleep(2)  # FAISS is at it
+        wait_until(lambda: list((tmp_path / "temporary").glob("*/neighbours.npy")))
+        wait_until(lambda: children(build.pid))
+        [linking] = children(build.pid)
+        # It has been given its input, and then FAISS is at it: more work than these few items take where it ends.
+        wait_until(lambda: "neighbours.npy" in Path(f"/proc/{linking}/maps").read_text())
+        before = processor_seconds(linking)
+        wait_until(lambda: processor_seconds(linking) > before + 0.5)
         assert list((tmp_path / "temporary").iterdir())
     finally:
         build.kill()
         build.wait()
-    until(lambda: not linking.exists() or linking.read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_until(lambda: not runs(linking))
     assert not list((tmp_path / "temporary").iterdir())
-
-
-def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_many_equal_items_are_refused_by_nsg(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 import pytest
+from waiting import until
 
 from vecinity.service.batching import Batches
 from vecinity.service.call import Call
@@ -67,13 +68,6 @@ def ask(batches: Batches[Kind, int, int]) -> Asked:
         return asyncio.create_task(batches.do(call or Call("m"), kind, item))
 
     return ask
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.001)
 
 
 async def test_calls_of_one_turn_of_the_loop_are_one_batch(ask: Asked, work: Recorder) -> None:

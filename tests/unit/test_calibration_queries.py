@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCommand, clustered
+from conftest import clustered
 
+from vecinity.cli import app
 from vecinity.indexer.ann import Family
 from vecinity.indexer.build import Build
 from vecinity.indexer.calibration import QUERIES_MAX, CalibrationSource
@@ -144,21 +145,28 @@ def test_bad_queries_stop_a_build_before_anything_is_published(tmp_path: Path) -
     assert not list((tmp_path / "data").glob("collections/c/segments/*"))
 
 
-def test_the_command_line(tmp_path: Path, vecinity: RunCommand) -> None:
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def vecinity(*arguments: object) -> tuple[int, str, str]:
+        return app.main([str(argument) for argument in arguments]), *capsys.readouterr()
+
     saved(tmp_path / "items.npy", clustered(3_000, 16))
     saved(tmp_path / "queries.npy", np.random.default_rng(1).normal(size=(300, 16)))
     (tmp_path / "queries.csv").write_text("a,b\n1,2\n")
     build = ("build", "c", "items.npy", "--embedder", "none", "--index", "ivf-flat")
-    done = vecinity(*build, "--calibration-queries", "queries.npy")
-    assert done.returncode == 0, done.stderr
-    shown = vecinity("collections", "c", "--data-dir", "data").stdout
-    assert "\nitems\t10\t" in shown and "\nqueries\t10\t" in shown
+    code, _, err = vecinity(*build, "--calibration-queries", "queries.npy")
+    assert code == 0, err
+    code, shown, _ = vecinity("collections", "c", "--data-dir", "data")
+    assert code == 0 and "\nitems\t10\t" in shown and "\nqueries\t10\t" in shown
     vector = saved(tmp_path / "v.npy", np.ones(16))
     search = ("search", "c", "--vector", vector, "--data-dir", "data")
-    explained = vecinity(*search, "--explain")
-    assert "as measured with queries" in explained.stderr and "why" in explained.stderr
-    assert vecinity(*search).stderr == ""
-    assert '"calibration_source": "queries"' in vecinity(*search, "--explain", "--json").stdout
+    code, _, explained = vecinity(*search, "--explain")
+    assert code == 0 and "as measured with queries" in explained and "why" in explained
+    code, _, err = vecinity(*search)
+    assert (code, err) == (0, "")
+    code, shown, _ = vecinity(*search, "--explain", "--json")
+    assert code == 0 and '"calibration_source": "queries"' in shown
     for options, fault in (
         (("--calibration-queries", "queries.csv"), "must be vectors, a .npy file, with --embedder none"),
         (("--calibration-queries", "nothing.npy"), "nothing.npy is no file"),
@@ -166,5 +174,5 @@ def test_the_command_line(tmp_path: Path, vecinity: RunCommand) -> None:
         (("--calibration-text-column", "a"), "--calibration-text-column goes with --calibration-queries"),
         (("--calibration-columns", "a"), "--calibration-columns goes with --calibration-queries"),
     ):
-        done = vecinity(*build, *options, check=False)
-        assert done.returncode != 0 and fault in " ".join(done.stderr.split()), done.stderr
+        code, _, err = vecinity(*build, *options)
+        assert code != 0 and fault in " ".join(err.split()), err

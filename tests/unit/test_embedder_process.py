@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import runs, wait_until
 
 from vecinity.indexer.catalog import Catalog, EmbedderRecord
 from vecinity.indexer.embedding import open_embedder
@@ -43,20 +44,6 @@ def embedder(record: EmbedderRecord, collections_dir: Path) -> Iterator[Embedder
     made = EmbedderProcess(record, collections_dir, 1)
     yield made
     made.close()
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def comes_true(what: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not what() and time.monotonic() < end:
-        time.sleep(0.01)
-    return what()
 
 
 TEXTS = ["the young king", "queen", "a king and a queen", "table"]
@@ -116,7 +103,7 @@ def killing_at_work(embedder: EmbedderProcess, times: int) -> Iterator[None]:
             pid = embedder.pid
             time.sleep(0.2)
             os.kill(pid, signal.SIGKILL)
-            assert comes_true(lambda pid=pid: embedder.pid != pid)  # type: ignore[misc]
+            wait_until(lambda pid=pid: embedder.pid != pid)  # type: ignore[misc]
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -212,7 +199,7 @@ def test_it_ends_with_its_parent_however_that_ends(record: EmbedderRecord, colle
         assert runs(pid)
         parent.kill()
         parent.wait()
-    assert comes_true(lambda: not runs(pid))
+    wait_until(lambda: not runs(pid))
 
 
 def test_versions_of_one_model_share_it(record: EmbedderRecord, collections_dir: Path) -> None:

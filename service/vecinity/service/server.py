@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from threadpoolctl import threadpool_limits
 
 from vecinity.indexer.errors import IndexerError
 from vecinity.service.config import Config, load_config
@@ -191,6 +192,8 @@ async def run_server(
     configure_log(config.log_level, config.log_format, worker=worker)
     if config.pin_workers and worker is None:
         _log.warning("pin_workers does nothing where one process serves: let --workers be more than 1")
+    # Our threads are the parallelism, as `Pools` has it: those that BLAS would start for each product wait in a loop.
+    threadpool_limits(limits=1, user_api="blas")
     metrics = None if config.metrics is None else _open_metrics(config.metrics, worker, metrics_folder)
     try:
         await _serve(config, announce, metrics, handed, embed_line)

@@ -36,6 +36,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from http2_peer import Peer, message
+from waiting import wait_until
 
 from vecinity.indexer.errors import SettingError
 
@@ -188,16 +189,12 @@ def test_the_caller_as_a_method_sees_it(channel: grpc.Channel) -> None:
 def test_cancelling(server: EdgeServer, channel: grpc.Channel) -> None:
     before = server.cancelled
     call = unary(channel, SLOW).future(Strings(), timeout=30)
-    while not server.pipeline.calls:
-        time.sleep(0.01)
+    wait_until(lambda: server.pipeline.calls)
     call.cancel()
     endless = stream(channel, ENDLESS)(Strings(), timeout=30)
     next(endless)
     endless.cancel()
-    end = time.monotonic() + 10
-    while server.cancelled < before + 2 or server.pipeline.calls:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: server.cancelled >= before + 2 and not server.pipeline.calls, 10)
 
 
 def test_a_deadline_within_a_stream(server: EdgeServer, channel: grpc.Channel) -> None:

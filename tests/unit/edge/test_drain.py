@@ -10,6 +10,7 @@ import hyperframe.frame as frames
 import pytest
 from edge_server import BIG, ECHO, ENDLESS, SLOW, Strings, edge_server
 from http2_peer import Peer, message
+from waiting import wait_until
 
 HELLO = Strings(values=["hello"]).SerializeToString()
 
@@ -28,8 +29,7 @@ def read_until(peer: Peer, condition) -> None:  # type: ignore[no-untyped-def]
 def test_goaway_comes_in_two_steps() -> None:
     with edge_server() as server, Peer(server.address) as peer:
         slow = peer.call(SLOW, message(HELLO))
-        while not server.pipeline.calls:
-            time.sleep(0.01)
+        wait_until(lambda: server.pipeline.calls)
         server.sync(server.edge.tell_stopping())
         read_until(peer, lambda: goaways(peer) and any(isinstance(made, frames.PingFrame) for made in peer.frames))
         assert goaways(peer)[0].last_stream_id == (1 << 31) - 1 and goaways(peer)[0].error_code == 0
@@ -64,15 +64,12 @@ def test_a_client_that_does_not_listen_is_closed_too() -> None:
     with edge_server() as server:
         with Peer(server.address, window=0) as peer:
             peer.call(ENDLESS, message(HELLO))
-            while not server.made:
-                time.sleep(0.01)
+            wait_until(lambda: server.made)
             began = time.monotonic()
             server.sync(server.edge.tell_stopping())
             server.sync(server.edge.stop())
             assert time.monotonic() - began < 5
-            while not server.cancelled:
-                assert time.monotonic() - began < 5
-                time.sleep(0.01)
+            wait_until(lambda: server.cancelled, 5 - (time.monotonic() - began))
 
 
 @pytest.mark.parametrize("uvloop", [False, True])
@@ -118,10 +115,7 @@ def test_a_client_that_never_closes_is_closed_on() -> None:
             ping = next(made for made in peer.frames if isinstance(made, frames.PingFrame))
             peer.send(frames.PingFrame(0, ping.opaque_data, flags=("ACK",)))
             peer.wait_closed()
-            end = time.monotonic() + 5
-            while server.edge.connections:
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            wait_until(lambda: not server.edge.connections, 5)
 
 
 @pytest.mark.parametrize("uvloop", [False, True])

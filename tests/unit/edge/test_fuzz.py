@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections.abc import Iterator
 
 import hpack
@@ -13,6 +12,7 @@ from edge_server import BIDI, COLLECT, ECHO, PARTS, EdgeServer, Strings, edge_se
 from http2_peer import PREFACE, Peer, message, request_headers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import wait_until
 
 HELLO = Strings(values=["hello"]).SerializeToString()
 FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -23,9 +23,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[EdgeServer]:
     limits = {"sweep_seconds": 0.05, "request_seconds": 1.0, "message_bytes_max": 1 << 16}
     with edge_server(limits=limits, uvloop=request.param == "uvloop") as running:
         yield running
-        time.sleep(0.3)
-        assert running.held() == 0
-        assert running.pipeline.calls == 0
+        wait_until(lambda: running.held() == 0 and running.pipeline.calls == 0, 5)
 
 
 def attack(server: EdgeServer, data: bytes, cuts: list[int]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import socket
-import time
 from collections.abc import Iterator
 
 import hyperframe.frame as frames
@@ -13,6 +12,7 @@ import pytest
 from edge_server import BIDI, BIG, COLLECT, ECHO, PARTS, SLOW, WHO, EdgeServer, Strings, edge_server
 from google.rpc import error_details_pb2, status_pb2
 from http2_peer import Peer, message, request_headers
+from waiting import wait_until
 
 OK, INVALID_ARGUMENT, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL = "0", "3", "4", "8", "12", "13"
 HELLO = Strings(values=["hello"]).SerializeToString()
@@ -34,10 +34,7 @@ def peer(server: EdgeServer) -> Iterator[Peer]:
 def assert_alive(server: EdgeServer) -> None:
     with Peer(server.address) as good:
         assert good.wait(good.call(ECHO, message(HELLO))).data == message(HELLO)
-    end = time.monotonic() + 5
-    while server.held() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert server.held() == 0
+    wait_until(lambda: server.held() == 0, 5)
 
 
 def test_a_call(peer: Peer) -> None:
@@ -238,13 +235,9 @@ def test_a_message_of_an_error_is_percent_encoded(peer: Peer) -> None:
 def test_cancelling(server: EdgeServer, peer: Peer) -> None:
     before = server.cancelled
     stream = peer.call(SLOW, message(HELLO))
-    while not server.pipeline.calls:
-        time.sleep(0.01)
+    wait_until(lambda: server.pipeline.calls)
     peer.reset(stream)
-    end = time.monotonic() + 5
-    while server.cancelled == before:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: server.cancelled != before, 5)
     assert server.pipeline.calls == 0
     assert peer.wait(peer.call(ECHO, message(HELLO))).status == OK
 
@@ -254,12 +247,8 @@ def test_a_client_that_goes_ends_its_calls(server: EdgeServer) -> None:
     with Peer(server.address) as peer:
         for _ in range(5):
             peer.call(SLOW, message(HELLO))
-        while server.pipeline.calls < 5:
-            time.sleep(0.01)
-    end = time.monotonic() + 5
-    while server.cancelled < before + 5:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+        wait_until(lambda: server.pipeline.calls >= 5)
+    wait_until(lambda: server.cancelled >= before + 5, 5)
     assert_alive(server)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import children, runs, wait_until
 
 from vecinity.indexer.errors import IndexerError, InputError, SettingError
 from vecinity.indexer.progress import silent
@@ -35,7 +36,7 @@ def numbers_of(corpus: NumberedCorpus) -> list[int]:
     return np.fromfile(corpus.path, dtype=np.int32).tolist()
 
 
-def children() -> list[str]:
+def counters() -> list[str]:
     """Processes for counting that this thread started, and zombies."""
     pids = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids}
@@ -76,7 +77,7 @@ def test_any_number_of_processes_gives_the_same(tmp_path: Path, rng: np.random.G
         assert list(corpus.numbers.items()) == list(wanted.numbers.items())
         assert corpus.counts.tolist() == wanted.counts.tolist()
         assert corpus.path.read_bytes() == bytes_wanted
-        assert children() == []
+        assert counters() == []
     if max_distinct == 10**6:
         counts = Counter(word for text in texts for word in tokenize(text) if len(word) <= 1_000)
         assert {word: wanted.counts[number] for word, number in wanted.numbers.items()} == counts
@@ -184,38 +185,38 @@ def test_an_exception_of_the_texts_ends_the_processes(tmp_path: Path, error: Bas
 
     def texts() -> Iterator[str]:
         yield from ["a b " * 100] * 200
-        started.append(len(children()))
+        started.append(len(counters()))
         raise error
 
     with pytest.raises(type(error) if isinstance(error, Exception) else KeyboardInterrupt):
         count(texts(), tmp_path, processes=2)
     assert started == [2]
-    assert children() == []
+    assert counters() == []
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_an_exception_of_the_progress_ends_the_processes(tmp_path: Path) -> None:
     def interrupt(*_: object) -> None:
-        if children():
+        if counters():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         count_words(["a b " * 100] * 200, tmp_path / "n", max_distinct=10, processes=2, progress=interrupt)
-    assert children() == []
+    assert counters() == []
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_a_killed_process_is_a_clear_error(tmp_path: Path) -> None:
     def texts() -> Iterator[str]:
         yield from ["a b " * 100] * 200
-        for child in children():
+        for child in counters():
             os.kill(int(child), signal.SIGKILL)
         yield from ["a b " * 100] * 200
 
     with pytest.raises(IndexerError, match=r"was killed by signal 9: .*give --threads 1") as caught:
         count(texts(), tmp_path, processes=2)
     assert "\n" not in str(caught.value)
-    assert children() == []
+    assert counters() == []
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -250,13 +251,6 @@ def test_a_caller_without_a_main_guard_runs_once(tmp_path: Path, how: str) -> No
     assert ended.stderr == ""
 
 
-def is_alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def test_ctrl_c_on_the_terminal(tmp_path: Path) -> None:
     """The signal reaches the whole process group, as from a terminal."""
     running = subprocess.Popen(
@@ -268,10 +262,8 @@ def test_ctrl_c_on_the_terminal(tmp_path: Path) -> None:
     )
     assert running.stdout is not None
     assert running.stdout.readline() == "started\n"
-    path = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    deadline = time.monotonic() + 30
-    while len(workers := path.read_text().split()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(children(running.pid)) >= 2, 30)
+    workers = children(running.pid)
     assert len(workers) == 2
     interrupted = time.monotonic()
     os.killpg(running.pid, signal.SIGINT)
@@ -280,7 +272,5 @@ def test_ctrl_c_on_the_terminal(tmp_path: Path) -> None:
     assert errors.count("Traceback") == 1
     assert running.returncode == -signal.SIGINT
     # One that was being started is not known to anyone yet, and ends by itself at the end of its input.
-    while any(is_alive(worker) for worker in workers) and time.monotonic() < interrupted + 5:
-        time.sleep(0.01)
-    assert not any(is_alive(worker) for worker in workers)
+    wait_until(lambda: not any(runs(worker) for worker in workers), 5)
     assert list(tmp_path.iterdir()) == []
