@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall bench-sweep bench-scale bench-index bench-serving bench-minilm clean
+.PHONY: help setup demo test lint types imports generated-check deploy-check pytest format protos clients bench-word2vec bench-word2vec-tricks bench-recall bench-sweep bench-scale bench-index bench-serving bench-serving-memory bench-minilm clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -89,6 +89,9 @@ $(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
 
 bench-serving: $(READY) build/load $(PEERS)/.ready ## Searches a second over the network, beside peers; half an hour
 	$(BIN)/python tests/benchmarks/bench_serving.py --cache bench-cache --peers $(PEERS)/bin/python --plot docs/serving.svg
+
+bench-serving-memory: $(READY) ## Memory of connections and of workers over a million rows; ten minutes the first time
+	$(BIN)/python tests/benchmarks/bench_serving_memory.py --cache bench-cache
 
 bench-minilm: $(READY) ## Short texts by MiniLM beside sentence-transformers and FAISS, on ../shared/data; some minutes
 	$(BIN)/python tests/benchmarks/bench_minilm.py --cache bench-cache
