@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2
 
 from vecinity.service.call import Call
-from vecinity.service.edge.nghttp2.grpc_framing import PREFIX_BYTES, Fields, GrpcFault, Metadata
+from vecinity.service.edge.nghttp2.grpc_framing import PREFIX_BYTES, Fields, GrpcFault
 from vecinity.service.edge.nghttp2.headers import Head, Request, read_head
 from vecinity.service.edge.nghttp2.limits import EdgeLimits
 from vecinity.service.edge.nghttp2.stream import Stream
@@ -72,7 +72,7 @@ class Dispatch:
             head = request.head
             if head.fault is not None:
                 raise head.fault.again()
-            call = Call(head.path, Metadata(head.fields), peer, request.deadline)
+            call = Call(head.path, head.metadata, peer, request.deadline)
             if stream.streaming:
                 return self._converse(stream, call)
             message = stream.take()

@@ -44,7 +44,7 @@ class Head:
 
     Attributes:
         path: Such as ``/vecinity.v1.SearchService/Search``.
-        fields: All header fields.
+        metadata: The caller's own fields.
         timeout: In seconds, or None.
         gzipped: Whether messages may be compressed.
         gzip_back: Whether the answer is to be.
@@ -52,7 +52,7 @@ class Head:
     """
 
     path: str
-    fields: Fields
+    metadata: Metadata
     timeout: float | None
     gzipped: bool
     gzip_back: bool
@@ -93,14 +93,15 @@ def read_head(fields: Fields, header_bytes: int, header_bytes_max: int, paths: M
         shown = encoding[:20].decode("ascii", "replace")
         raise GrpcFault(code_pb2.UNIMPLEMENTED, f"grpc-encoding {shown!r}: this server takes identity and gzip")
     gzipped = encoding == GZIP
+    metadata = Metadata(fields)
     return Head(
         path=paths.get(raw_path) or raw_path.decode("ascii", "replace"),
-        fields=fields,
+        metadata=metadata,
         timeout=None if timeout is None else timeout_seconds(timeout),
         gzipped=gzipped,
         # A client that compresses has a line worth compressing for; vectors and scores hardly shrink.
         gzip_back=gzipped and GZIP in values.get(b"grpc-accept-encoding", b""),
-        fault=Metadata(fields).fault(),
+        fault=metadata.fault(),
     )
 
 
