@@ -177,8 +177,6 @@ ORPHANING = """
 import sys, threading
 from pathlib import Path
 from vecinity.indexer.catalog import EmbedderRecord
-from vecinity.service import embedder_keeper, embedder_process
-from vecinity.service.embedder_keeper import EmbedderKeeper
 from vecinity.service.embedder_process import EmbedderProcess
 embedder = EmbedderProcess(EmbedderRecord("word2vec", sys.argv[1]), Path(sys.argv[2]), 1)
 print(embedder.pid, flush=True)
@@ -306,6 +304,19 @@ class TestOneForSeveral:
             return await right()
 
         monkeypatch.setattr(keeper, "_started", started)
+        for _ in range(2):  # who asks meanwhile is told, and not left to wait
+            with pytest.raises(EmbedderLostError):
+                await asyncio.wait_for(asyncio.to_thread(EmbedderProcess, record, collections_dir, 1, keeper.line), 20)
         made = await asyncio.to_thread(EmbedderProcess, record, collections_dir, 1, keeper.line)
         assert starts == 3 and len(await asyncio.to_thread(made.embed, TEXTS)) == 4
         made.close()
+
+    async def test_one_that_hangs_is_replaced(
+        self, two: list[EmbedderProcess], keeper: EmbedderKeeper, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert keeper.process is not None
+        first = keeper.process.pid
+        monkeypatch.setattr(keeper, "_timeout_seconds", 2.0)
+        os.kill(first, signal.SIGSTOP)
+        assert len(await asyncio.wait_for(asyncio.to_thread(two[0].embed, TEXTS), 60)) == 4
+        assert keeper.process.pid != first and not runs(first)

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 from conftest import clustered, publish_vectors
 
-from vecinity.indexer.errors import CollectionNotFoundError, CorruptError, StorageError, VersionNotFoundError
+from vecinity.indexer.errors import (
+    CollectionNotFoundError,
+    CorruptError,
+    IndexerError,
+    StorageError,
+    VersionNotFoundError,
+)
 from vecinity.service import store as store_module
 from vecinity.service.store import Store
 
@@ -79,6 +85,37 @@ async def test_a_data_directory_exchanged_for_another_is_noticed(data_dir: Path,
     publish_vectors(data_dir, "mine", clustered(77), tmp_path)
     assert store.refresh() is True
     assert (await store.get("mine")).segment.rows == 77
+    store.close()
+
+
+async def test_a_data_directory_that_comes_back_is_served_again(data_dir: Path, tmp_path: Path) -> None:
+    store = Store(data_dir)
+    store.refresh()
+    data_dir.rename(tmp_path / "old")
+    data_dir.mkdir()
+    (data_dir / "catalog.db").write_bytes(b"garbage" * 1_000)
+    for _ in range(2):
+        with pytest.raises(IndexerError):
+            store.refresh()
+    (data_dir / "catalog.db").unlink()
+    data_dir.rmdir()
+    (tmp_path / "old").rename(data_dir)
+    assert not store.refresh() and (await store.get("mine", 2)).record.number == 2
+    publish_vectors(data_dir, "mine", clustered(55), tmp_path, keep_versions=10)
+    assert store.refresh() and (await store.get("mine")).segment.rows == 55
+    store.close()
+
+
+async def test_of_another_data_directory_no_old_version_is_remembered(data_dir: Path, tmp_path: Path) -> None:
+    for rows in (21, 31):
+        publish_vectors(tmp_path / "other", "mine", clustered(rows), tmp_path, keep_versions=10)
+    store = Store(data_dir)
+    store.refresh()
+    assert (await store.get("mine", 1)).segment.rows == 20
+    data_dir.rename(tmp_path / "old")
+    (tmp_path / "other").rename(data_dir)
+    assert store.refresh()
+    assert [(await store.get("mine", number)).segment.rows for number in (1, 2, 0)] == [21, 31, 31]
     store.close()
 
 

@@ -5,17 +5,20 @@
 takes over one end of a Unix socket, the line. Whoever wants something embedded sends one end of a connection of its own
 over the other end (`socket.send_fds`, with one byte). The first message on a connection is what to open (`Start`); the
 answer says what was opened (`Opened`). Each that follows is a list of texts; the answer is their vectors. An exception
-is an answer too. What several have opened is opened once, and closed when the last of them has gone. The process ends
-when the other end of the line is closed, in the middle of its work if need be: then everybody who could ask is gone.
+is an answer too. Bytes on standard output say that it lives (`heartbeat`). What several have opened is opened once, and
+closed when the last of them has gone. The process ends when the other end of the line is closed, in the middle of its
+work if need be: then everybody who could ask is gone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +28,7 @@ from typing import Any
 from vecinity.indexer.catalog import EmbedderRecord
 from vecinity.indexer.embedding import Embedder, open_embedder
 from vecinity.indexer.errors import IndexerError
+from vecinity.service.heartbeat import BEAT_SECONDS, STDOUT
 
 # Plain tuples: the classes of a module that runs as a program are not those that others import from it.
 Start = tuple[EmbedderRecord, Path, int]
@@ -73,6 +77,7 @@ def _main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
     line.setblocking(True)  # uvloop, of whoever started us, may have made it something else
     threading.Thread(target=_accept, args=(line, messages), daemon=True).start()
+    threading.Thread(target=_beat, daemon=True).start()
     child = _Child()
     while True:
         connection, message = messages.get()
@@ -92,6 +97,13 @@ def _main() -> None:
 
 
 # In threads of their own, so that it is noticed while a model works when the line is closed.
+
+
+def _beat() -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        while True:
+            os.write(STDOUT, b".")
+            time.sleep(BEAT_SECONDS)
 
 
 def _accept(line: socket.socket, messages: _Messages) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import aclosing
 
 import structlog
 
 from vecinity.service.embedder_process import child_command
+from vecinity.service.heartbeat import silences
 
 _PAUSE_SECONDS = 0.1
 _LONG_PAUSE_SECONDS = 2.0
@@ -27,12 +30,16 @@ _log = structlog.get_logger()
 class EmbedderKeeper:
     """Keeps the process for as long as `run` does.
 
+    Args:
+        timeout_seconds: A process of which nothing is heard for so long is killed.
+
     Attributes:
         line: The end that workers have a copy of.
         process: Embeds; None while nobody has asked for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_seconds: float = 30.0) -> None:
+        self._timeout_seconds = timeout_seconds
         self.line, self._theirs = socket.socketpair()
         self.process: Process | None = None
 
@@ -47,12 +54,34 @@ class EmbedderKeeper:
                 except OSError as error:  # no memory, or too many processes: later there may be room
                     _log.warning("the process that embeds can't start", reason=str(error))
                 else:
+                    await self._attend(self.process)
                     code = await self.process.wait()
                     _log.warning("the process that embeds died: another starts when it is needed", exit_code=code)
                 steady = time.monotonic() - began > _STEADY_SECONDS
+                if not steady:
+                    self._send_away()
                 await asyncio.sleep(_PAUSE_SECONDS if steady else _LONG_PAUSE_SECONDS)
         finally:
             await self._end()
+
+    async def _attend(self, process: Process) -> None:
+        """Listen to the process until it ends, or has been silent for so long that it is killed."""
+        assert process.stdout is not None
+        async with aclosing(silences(process.stdout)) as looks:
+            async for silent in looks:
+                if silent >= self._timeout_seconds:
+                    _log.warning("the process that embeds is killed, as it stays silent", seconds=silent)
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
+                    return
+
+    def _send_away(self) -> None:
+        """Close the connections that nobody has taken: who waits there is told, and not left to wait for ever."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                _, descriptors, _, _ = socket.recv_fds(self._theirs, 1, 1, socket.MSG_DONTWAIT)
+                for descriptor in descriptors:
+                    os.close(descriptor)
 
     async def _asked(self) -> None:
         """Wait until somebody has sent a connection. It is left where it is, for the process."""
@@ -68,7 +97,7 @@ class EmbedderKeeper:
         return await asyncio.create_subprocess_exec(
             *child_command(self._theirs.fileno()),
             stdin=DEVNULL,
-            stdout=DEVNULL,
+            stdout=PIPE,
             pass_fds=(self._theirs.fileno(),),
             start_new_session=True,  # Ctrl-C is for the supervisor
         )

@@ -102,13 +102,14 @@ class Store:
         self.verify = verify
         self._embedders = embedders or Embedders(data_dir)
         self._catalog = Catalog(data_dir, create=False)
-        self._inode = self._catalog.path.stat().st_ino
+        self._inode = self._seen_inode = self._catalog.path.stat().st_ino
         self._catalog_lock = Lock()
         self._seen_changes = -1
         self._retry_at = math.inf
         self._current: dict[str, OpenVersion] = {}
         self._refused: dict[str, IndexerError] = {}
-        self._published: set[tuple[str, int]] = set()
+        # The segment of each version.
+        self._published: dict[tuple[str, int], str] = {}
         # Touched on the event loop only, least recently asked first.
         self._pinned: OrderedDict[tuple[str, int], OpenVersion] = OrderedDict()
         self._opening: dict[tuple[str, int], asyncio.Task[OpenVersion]] = {}
@@ -137,7 +138,7 @@ class Store:
         for name, records in versions.items():
             # A rollback makes an older version current: newer ones are then no candidates.
             self._open_newest(name, [record for record in records if record.number <= current[name]])
-        self._published = {(name, record.number) for name, records in versions.items() for record in records}
+        self._published = {(name, each.number): each.segment for name, records in versions.items() for each in records}
         self._seen_changes = changes
         return True
 
@@ -147,10 +148,14 @@ class Store:
             inode = self._catalog.path.stat().st_ino
         except FileNotFoundError as error:
             raise StorageError(f"{self._catalog.path} is gone; what is open goes on serving") from error
+        if inode != self._seen_inode:
+            self._seen_inode = inode
+            if inode != self._inode:
+                _log.warning("the catalog was replaced: opening the new one", path=str(self._catalog.path))
         if inode != self._inode:
-            _log.warning("the catalog was replaced: opening the new one", path=str(self._catalog.path))
-            self._catalog.close()
-            self._catalog = Catalog(self.data_dir, create=False)
+            # The old one is kept until the new one is open: its file may come back.
+            replaced, self._catalog = self._catalog, Catalog(self.data_dir, create=False)
+            replaced.close()
             self._inode, self._seen_changes = inode, -1
 
     def serving(self, collection: str, number: int = 0) -> OpenVersion | None:
@@ -170,9 +175,11 @@ class Store:
         if number == 0:
             raise await asyncio.to_thread(self._why_not_served, collection)
         key = (collection, number)
-        if key in self._pinned and key in self._published:
+        pinned = self._pinned.get(key)
+        # A data directory that was exchanged for another may have a version of the same number.
+        if pinned is not None and self._published.get(key) == pinned.record.segment:
             self._pinned.move_to_end(key)
-            return self._pinned[key]
+            return pinned
         # However many calls ask for it at once, it is opened once. One that gives up does not stop the others.
         if key not in self._opening:
             self._opening[key] = asyncio.create_task(asyncio.to_thread(self._open_pinned, collection, number))

@@ -19,6 +19,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import structlog
@@ -30,8 +31,9 @@ from vecinity.service.edge.choice import takes_handed
 from vecinity.service.edge.listening import open_sockets
 from vecinity.service.edge.sharing import Sharing
 from vecinity.service.embedder_keeper import EmbedderKeeper
+from vecinity.service.heartbeat import silences
 from vecinity.service.log import configure_log
-from vecinity.service.worker import BEAT_SECONDS, Orders
+from vecinity.service.worker import Orders
 
 if TYPE_CHECKING:
     from vecinity.service.metrics_endpoint import WorkersMetrics
@@ -47,8 +49,6 @@ _STEADY_SECONDS = 10.0
 
 _SILENT_SECONDS = 2.0
 """A worker that says nothing for so long gets no connections."""
-
-_BEATS_READ = 4_096
 
 _log = structlog.get_logger()
 
@@ -215,35 +215,30 @@ class Supervisor:
             return f"it wrote what is no answer ({error})"
 
     async def _attend(self, number: int, process: Process) -> str:
-        """Listen to a worker until it ends. Why it does, if that is known: one that stays silent is killed.
-
-        What is counted is looks in vain, not time: the clock also goes on while the whole machine is stopped.
-        """
+        """Listen to a worker until it ends. Why it does, if that is known: one that stays silent is killed."""
         assert process.stdout is not None
-        silent = 0.0
-        while True:
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    if not await process.stdout.read(_BEATS_READ):
-                        return ""
-                if silent >= _SILENT_SECONDS:
+        passed_over = False
+        async with aclosing(silences(process.stdout)) as looks:
+            async for silent in looks:
+                if passed_over and not silent:
+                    passed_over = False
                     self._pass_over(number, False)
                     _log.info("worker speaks again", worker=number)
-                silent = 0.0
-                continue
-            except TimeoutError:
-                before, silent = silent, silent + BEAT_SECONDS
-            if before < _SILENT_SECONDS <= silent and not self._stopping:
-                self._pass_over(number, True)
-                what = "worker silent" if self._sharing is None else "worker silent: it gets no connections for now"
-                _log.warning(what, worker=number)
-            if silent >= self._config.worker_timeout_seconds and not self._stopping:
-                _log.warning("worker killed, as it stays silent", worker=number)
-                if self._metrics is not None:
-                    self._metrics.worker_hangs()
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                return f"nothing was heard of it for {silent:.0f} s"
+                if self._stopping:
+                    continue
+                if not passed_over and silent >= _SILENT_SECONDS:
+                    passed_over = True
+                    self._pass_over(number, True)
+                    what = "worker silent" if self._sharing is None else "worker silent: it gets no connections for now"
+                    _log.warning(what, worker=number)
+                if silent >= self._config.worker_timeout_seconds:
+                    _log.warning("worker killed, as it stays silent", worker=number)
+                    if self._metrics is not None:
+                        self._metrics.worker_hangs()
+                    with contextlib.suppress(ProcessLookupError):
+                        process.kill()
+                    return f"nothing was heard of it for {silent:.0f} s"
+        return ""
 
     def _pass_over(self, number: int, passed_over: bool) -> None:
         if self._sharing is not None:
@@ -300,7 +295,7 @@ async def run_supervisor(config: Config, announce: Callable[[str], None]) -> Non
             from vecinity.service.metrics_endpoint import WorkersMetrics
 
             metrics = WorkersMetrics(config.metrics)
-        supervisor = Supervisor(config, address, metrics, sharing, EmbedderKeeper())
+        supervisor = Supervisor(config, address, metrics, sharing, EmbedderKeeper(config.worker_timeout_seconds))
         await supervisor.run(lambda: announce(address), stop, hurry)
     finally:
         if metrics is not None:

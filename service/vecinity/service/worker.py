@@ -27,9 +27,7 @@ from pydantic import BaseModel
 from vecinity.indexer.errors import IndexerError
 from vecinity.service.config import Config
 from vecinity.service.errors import ServiceError
-
-BEAT_SECONDS = 0.5
-_STDOUT = 1
+from vecinity.service.heartbeat import BEAT_SECONDS, STDOUT
 
 
 class Orders(BaseModel):
@@ -90,13 +88,13 @@ def _say(**fields: Any) -> None:
 
 def _ready(address: str, loop: asyncio.AbstractEventLoop) -> None:
     _say(ready=address)
-    os.set_blocking(_STDOUT, False)  # a supervisor that does not read must not hold us up
+    os.set_blocking(STDOUT, False)  # a supervisor that does not read must not hold us up
     _beat(loop)
 
 
 def _beat(loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(OSError):
-        os.write(_STDOUT, b".")
+        os.write(STDOUT, b".")
     loop.call_later(BEAT_SECONDS, _beat, loop)
 
 

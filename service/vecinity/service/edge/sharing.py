@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from vecinity.service.edge.listening import BACKLOG
 _ACCEPTED_AT_ONCE = 64
 _PAUSE_SECONDS = 0.5
 """Where a connection can't be accepted, for want of open files."""
+
+_TOLD_SECONDS = 5.0
+"""Between two lines of the log on connections that are refused."""
 
 _log = structlog.get_logger()
 
@@ -44,6 +48,8 @@ class Sharing:
         self._listening = False
         self._accepting = False
         self._closed = False
+        self._refused = 0
+        self._told = -_TOLD_SECONDS
 
     def join(self, number: int, line: socket.socket) -> None:
         """A worker takes connections from now on, from its end of `line`; `leave` closes ours."""
@@ -122,7 +128,10 @@ class Sharing:
                 socket.send_fds(worker.line, [b"c"], [made.fileno()])
                 worker.connections += 1
                 return
-        _log.warning("connection closed: no worker takes it")
+        self._refused += 1
+        if (now := time.monotonic()) - self._told > _TOLD_SECONDS:
+            _log.warning("connections closed: no worker takes them", count=self._refused)
+            self._refused, self._told = 0, now
 
     def _pause(self) -> None:
         loop = asyncio.get_running_loop()

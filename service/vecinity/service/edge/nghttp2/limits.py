@@ -69,7 +69,7 @@ class EdgeLimits:
         return cls(
             message_bytes_max=message,
             streams_max=config.calls_each_max,
-            connections_max=max(64, min(10_000, files // 2)),
+            connections_max=max(1, min(10_000, files // 2)),
             connection_held_bytes_max=2 * message + (32 << 20),
             held_bytes_max=max(8 * message, 1 << 30),
         )
