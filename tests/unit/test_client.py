@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +71,49 @@ def test_queries() -> None:
     assert convert.query(Text("king")).text == "king"
     assert convert.query([1, 2]).vector.packed == np.array([1, 2], "<f4").tobytes()
     assert convert.query(np.array([1.5], dtype=">f8")).vector.packed == np.array([1.5], "<f4").tobytes()
+
+
+@pytest.mark.parametrize("value", [["oil prices", "x"], ("oil prices",), 5, b"oil prices"])
+def test_a_text_is_one_string(value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="a text is one string, not"):
+        Text(value)
+    with (
+        Client("127.0.0.1:1") as client,
+        pytest.raises(InvalidArgumentError, match=r"^text is one string; for several use batch_search\(texts=…\)$"),
+    ):
+        client.search("news", text=value)
+
+
+def test_pickled_texts_are_texts() -> None:
+    assert type(pickle.loads(pickle.dumps(Text("oil prices")))) is Text
+
+
+def test_an_id_is_one_string() -> None:
+    several: Any = ["king", "queen"]
+    with (
+        Client("127.0.0.1:1") as client,
+        pytest.raises(InvalidArgumentError, match=r"^id is one string; for several use batch_search\(ids=…\)$"),
+    ):
+        client.search("words", id=several)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.batch_search("words", ids=["king", 5]),
+        lambda c: c.batch_search("words", texts=["king", 5]),
+        lambda c: c.embed("words", ["king", 5]),
+    ],
+)
+def test_lists_of_strings_hold_nothing_else(call: Any) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match=r"\[1\] must be a string, not 5"):
+        call(client)
+
+
+def test_a_vector_is_no_id() -> None:
+    word: Any = "king"
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="a vector must be numbers"):
+        client.search("words", vector=word)
 
 
 def test_weights_are_sent_only_if_given() -> None:

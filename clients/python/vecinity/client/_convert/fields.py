@@ -56,7 +56,11 @@ def query(value: Query) -> core_pb2.Query:
         return core_pb2.Query(id=value)
     if isinstance(value, int | np.integer):
         raise InvalidArgumentError(f"ids are strings: write {str(value)!r}, not {value!r}")
-    return core_pb2.Query(vector=core_pb2.Vector(packed=numbers(value, 1).tobytes()))
+    return vector_query(value)
+
+
+def vector_query(vector: ArrayLike) -> core_pb2.Query:
+    return core_pb2.Query(vector=core_pb2.Vector(packed=numbers(vector, 1).tobytes()))
 
 
 def query_pairs(name: str, pairs: Sequence[tuple[Query, Query]]) -> list[search_service_pb2.QueryPair]:
@@ -90,6 +94,13 @@ def listed(name: str, values: Sequence[R]) -> Sequence[R]:
     # A lone string is a sequence of its letters; nobody means that.
     if isinstance(values, str):
         raise InvalidArgumentError(f"{name} must be a list, not a string: write [{values!r}]")
+    return values
+
+
+def strings(name: str, values: Sequence[str]) -> Sequence[str]:
+    for position, value in enumerate(listed(name, values)):
+        if not isinstance(value, str):
+            raise InvalidArgumentError(f"{name}[{position}] must be a string, not {value!r}")
     return values
 
 
