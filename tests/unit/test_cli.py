@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vecinity.cli import app
+from vecinity.cli import app, extras
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
@@ -171,6 +171,20 @@ def test_errors_name_options(command: str, error: Exception | dict[str, str], me
         told = "; ".join(f"{field}: {fault}" for field, fault in error.items())
         error = errors.InvalidArgumentError(told, "ERROR_REASON_INVALID_ARGUMENT", violations=error)
     assert Typed.by(app.app, [command]).message(error).startswith(message)
+
+
+def test_a_missing_server_part_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    for arguments, what in (
+        (["collections", "--data-dir", "data"], "--data-dir"),
+        (["build", "words", "corpus.txt", "--embedder", "word2vec"], "'vecinity build'"),
+    ):
+        assert app.main(arguments) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"vecinity: {what} needs the server part")
+        assert told.endswith("in the folder of Vecinity, pip install '.[server]'\n")
 
 
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ class AsyncGrpcTransport:
 
 
 class InProcessTransport:
-    """The service itself, in this process. Needs ``vecinity[server]``."""
+    """The service itself, in this process. Needs the server part (``pip install .[server]``)."""
 
     def __init__(self, data_dir: str | Path) -> None:
         self._edge = _open_in_process(data_dir)
@@ -218,7 +218,9 @@ def _open_in_process(data_dir: str | Path) -> Any:
     try:
         server = importlib.import_module("vecinity.service.server")
     except ImportError as error:
-        raise VecinityError(f"in_process needs the server ({error}): pip install 'vecinity[server]'") from None
+        raise VecinityError(
+            f"in_process needs the server part ({error}): in the folder of Vecinity, pip install '.[server]'"
+        ) from None
     try:
         return server.open_in_process(data_dir)
     except server.IndexerError as error:

@@ -61,7 +61,7 @@ def demo(
         corpus.write_corpus(write_corpus, lines=lines, seed=seed)
         typer.echo(f"wrote {lines:,} lines to {write_corpus}")
         return
-    require_server("demo")
+    require_server("'vecinity demo'")
     began = time.perf_counter()
     _clear(data_dir)
     steps: list[Step] = []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.query.plan import plan_as_json, show_plan
 
@@ -55,6 +56,7 @@ def open_client(target: str | None, data_dir: Path | None, timeout: float) -> Cl
     if target is not None and data_dir is not None:
         raise CommandError("give --target or --data-dir, not both")
     if data_dir is not None:
+        require_server("--data-dir")
         return Client.in_process(data_dir, timeout=timeout)
     target = target or DEFAULT_TARGET
     return Client(target if ":" in target else f"{target}:{DEFAULT_PORT}", timeout=timeout)
