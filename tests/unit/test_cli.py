@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vecinity.cli import app, extras
+from vecinity.cli import app, extras, progress
+from vecinity.cli.demo.command import Step, Steps
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
@@ -89,6 +90,13 @@ def test_bad_examples(example: str) -> None:
 )
 def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
     assert exit_code_of(error) == code
+
+
+def test_the_demo_shows_each_step_as_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = Steps()
+    steps.append(Step("start the server", "127.0.0.1:5", 0.25))
+    steps.append(Step("everything", "", 90))
+    assert capsys.readouterr() == ("", "start the server: 127.0.0.1:5 in 250.0 ms\neverything: 90.0 s\n")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +212,22 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.main(["similarity", "words", "a", "b"]) == 130
 
 
-def test_bars_are_silent_when_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_a_line_each_ten_seconds_when_not_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(progress, "monotonic", lambda: now)
+    with ProgressBars() as bars:
+        for second in range(25):
+            now = 100.0 + second
+            bars("embed", 1_000 * second, 25_000, "texts")
+        assert capsys.readouterr().err == "embed: 10,000/25,000 texts, 1,000/s\nembed: 20,000/25,000 texts, 1,000/s\n"
+        now = 135.0
+        bars("train index", 0, 1, "indexes", "HNSW32")
+    assert capsys.readouterr() == ("", "train index: HNSW32\n")
+
+
+def test_what_is_over_soon_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBars() as bars:
         bars("embed", 1, 10, "texts")
     assert capsys.readouterr() == ("", "")
