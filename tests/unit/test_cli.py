@@ -11,7 +11,7 @@ from vecinity.cli.demo.command import Step, Steps
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.query import similarity, terms
+from vecinity.cli.query import analogy, similarity, terms
 from vecinity.client import Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
@@ -56,14 +56,38 @@ def test_a_file_of_questions(tmp_path: Path) -> None:
     path = tmp_path / "q.txt"
     path.write_text(": section\nman king woman queen\n\nnew york - usa + uk\nking -man +woman\nathens greece oslo\n")
     assert list(terms.read_questions(path, by_text=False)) == [
-        ("king - man + woman", (["king", "woman"], ["man"])),
-        ("new york - usa + uk", (["new york", "uk"], ["usa"])),
-        ("king -man +woman", (["king", "woman"], ["man"])),
-        ("greece - athens + oslo", (["greece", "oslo"], ["athens"])),
+        (2, "king - man + woman", (["king", "woman"], ["man"])),
+        (4, "new york - usa + uk", (["new york", "uk"], ["usa"])),
+        (5, "king -man +woman", (["king", "woman"], ["man"])),
+        (6, "greece - athens + oslo", (["greece", "oslo"], ["athens"])),
     ]
     path.write_text("a - b\nking - man +\n")
     with pytest.raises(CommandError, match=r"q.txt:2: a term is missing"):
         list(terms.read_questions(path, by_text=False))
+
+
+@pytest.mark.parametrize("by_text", [False, True])
+def test_an_unknown_word_of_a_file_is_found(
+    by_text: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Unknowing:
+        def __enter__(self) -> Unknowing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def batch_solve_analogies(self, *_: object, **__: object) -> None:
+            reason = "ERROR_REASON_UNKNOWN_WORD" if by_text else "ERROR_REASON_ITEM_NOT_FOUND"
+            raise errors.NotFoundError("no item 'Athens'", reason, {"name": "Athens"})
+
+    path = tmp_path / "q.txt"
+    path.write_text(": capitals\nman king woman queen\nAthens Greece Oslo Norway\n")
+    monkeypatch.setattr(analogy, "open_client", lambda *_: Unknowing())
+    assert app.main(["analogy", "words", "--file", str(path), *(["--as-text"] if by_text else [])]) == 3
+    told = capsys.readouterr().err
+    assert told.startswith(f"vecinity: {path}:3: no item 'Athens'; ") and "--unknown-words skip" in told
+    assert ("--as-text" in told) != by_text
 
 
 @pytest.mark.parametrize("example", ["man", "man:", ":woman", "a:b:c"])
