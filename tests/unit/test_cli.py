@@ -4,6 +4,7 @@ import io
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vecinity.cli import app, extras, progress
@@ -11,8 +12,8 @@ from vecinity.cli.demo.command import Step, Steps
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.query import analogy, similarity, terms
-from vecinity.client import Text, errors
+from vecinity.cli.query import analogy, search, similarity, terms
+from vecinity.client import SearchResult, Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
 
@@ -217,6 +218,42 @@ def test_a_missing_server_part_says_what_to_install(
         told = capsys.readouterr().err
         assert told.startswith(f"vecinity: {what} needs the server part")
         assert told.endswith("in the folder of Vecinity, pip install '.[server]'\n")
+
+
+class Unknowing:
+    """A client whose collection holds no item, and finds nothing by text."""
+
+    def __enter__(self) -> Unknowing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def similarity(self, _: str, left: str, *__: object, **___: object) -> float:
+        raise errors.NotFoundError(f"no item {left!r}", "ERROR_REASON_ITEM_NOT_FOUND")
+
+    def search(self, _: str, *, id: str | None = None, **__: object) -> SearchResult:
+        if id is not None:
+            raise errors.NotFoundError(f"no item {id!r}", "ERROR_REASON_ITEM_NOT_FOUND")
+        return SearchResult([], np.zeros(0, np.float32), None, None, 1, 1.0, False)
+
+
+def test_an_unknown_item_may_be_a_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(similarity, "open_client", lambda *_: Unknowing())
+    assert app.main(["similarity", "news", "oil prices", "petrol costs"]) == 3
+    assert capsys.readouterr().err == "vecinity: no item 'oil prices'; a text? add --as-text\n"
+    assert app.main(["similarity", "news", "oil", "petrol", "--as-text"]) == 3
+    assert "--as-text" not in capsys.readouterr().err
+
+
+def test_an_id_that_is_searched_as_a_text_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search, "open_client", lambda *_: Unknowing())
+    assert app.main(["search", "news", "99999999"]) == 0
+    assert capsys.readouterr().err == "There is no item '99999999': searched as a text.\n"
+    assert app.main(["search", "news", "oil prices"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

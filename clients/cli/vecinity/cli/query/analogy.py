@@ -27,7 +27,9 @@ from vecinity.cli.query.options import (
     Version,
     check_effort,
     open_client,
+    or_as_text,
     show,
+    with_hint,
 )
 from vecinity.cli.query.plan import Explain
 from vecinity.cli.query.terms import Question, pairs, read_questions, signed
@@ -98,7 +100,7 @@ def analogy(
     }
     if file is None:
         positive, negative = signed(terms or (), by_text)
-        with open_client(target, data_dir, timeout) as client:
+        with open_client(target, data_dir, timeout) as client, or_as_text(by_text):
             result = client.solve_analogy(collection, positive, negative, include_texts=True, **options)
         show(result, as_json)
         return
@@ -137,8 +139,8 @@ def _solve(
     except NotFoundError as error:
         if error.reason not in ("ERROR_REASON_ITEM_NOT_FOUND", "ERROR_REASON_UNKNOWN_WORD"):
             raise
-        name = error.metadata.get("name")
-        line = next((f":{question.line}" for question in questions if name in question), "")
+        name = error.metadata.get("name", "")
+        line = next((f":{question.line}" for question in questions if question.has(name)), "")
         ways = "--unknown-words skip leaves such words out"
         ways = ways if by_text else f"--as-text takes words as the embedder writes them, {ways}"
-        raise CommandError(f"{file}{line}: {error.message}; {ways}", ExitCode.NOT_FOUND) from error
+        raise CommandError(f"{file}{line}: {with_hint(error.message, ways)}", ExitCode.NOT_FOUND) from error

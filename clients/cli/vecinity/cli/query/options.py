@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.query.plan import plan_as_json, show_plan
@@ -76,6 +77,27 @@ def query_of(term: str, by_text: bool) -> str:
     from vecinity.client import Text
 
     return Text(term) if by_text else term
+
+
+@contextmanager
+def or_as_text(by_text: bool) -> Iterator[None]:
+    """Where terms are ids, and one is none: it may have been meant as a text.
+
+    Raises:
+        CommandError: As the `NotFoundError` within, and how a text is asked.
+    """
+    from vecinity.client import NotFoundError
+
+    try:
+        yield
+    except NotFoundError as error:
+        if by_text or error.reason != "ERROR_REASON_ITEM_NOT_FOUND":
+            raise
+        raise CommandError(with_hint(error.message, "a text? add --as-text"), ExitCode.NOT_FOUND) from error
+
+
+def with_hint(message: str, hint: str) -> str:
+    return f"{message}{'' if message.endswith('?') else ';'} {hint}"
 
 
 def show(result: SearchResult, as_json: bool) -> None:

@@ -142,10 +142,14 @@ def _item_or_text(client: Client, collection: str, query: str, options: dict[str
         if error.reason != "ERROR_REASON_ITEM_NOT_FOUND" and "page_token" not in error.violations:
             raise
         try:
-            return client.search(collection, text=query, **options)
+            found = client.search(collection, text=query, **options)
         except FailedPreconditionError as no_embedder:
             if no_embedder.reason != "ERROR_REASON_NO_EMBEDDER":
                 raise
+        else:
+            if not query.split()[1:]:  # one word may well be an id that was mistyped
+                typer.echo(f"There is no item {query!r}: searched as a text.", err=True)
+            return found
         raise
 
 

@@ -29,7 +29,7 @@ class Question(NamedTuple):
     written: str
     sides: Sides
 
-    def __contains__(self, term: object) -> bool:
+    def has(self, term: str) -> bool:
         return any(term in side for side in self.sides)
 
 
