@@ -149,6 +149,7 @@ def test_the_demo_shows_each_step_as_it_ends(capsys: pytest.CaptureFixture[str])
         (["neighbours", "words", "--out", "graph.csv"], 2, "must end in .tsv or .jsonl"),
         (["neighbours", "words", "--out", "/nonexistent/graph.tsv"], 2, "there is no folder /nonexistent"),
         (["duplicates", "words"], 2, "--min-score"),
+        (["search", "words", "--id", "a", "--target", "http://127.0.0.1:1"], 2, "is host:port, without http://"),
         (["search", "words", "--id", "a", "--data-dir", "/nonexistent"], 1, "not a data directory"),
         (["search", "words", "--vector", "/nonexistent.npy"], 2, "nonexistent.npy"),
         (

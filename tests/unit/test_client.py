@@ -196,6 +196,23 @@ def test_a_number_is_no_id() -> None:
         convert.query(5)
 
 
+def test_a_target_is_no_url() -> None:
+    with pytest.raises(InvalidArgumentError, match="a target is host:port, without http://"):
+        Client("http://127.0.0.1:50051")
+
+
+async def test_use_of_a_connection_after_close() -> None:
+    client = Client("127.0.0.1:1")
+    client.close()
+    for call in (lambda: client.search("words", id="king"), lambda: next(iter(client.duplicates("words", 0.5)))):
+        with pytest.raises(errors.UnavailableError, match="has been closed"):
+            call()
+    awaited = AsyncClient("127.0.0.1:1")
+    await awaited.close()
+    with pytest.raises(errors.UnavailableError, match="has been closed"):
+        await awaited.search("words", id="king")
+
+
 def test_use_after_close(collections_dir: Path) -> None:
     client = Client.in_process(collections_dir)
     client.close()
