@@ -21,6 +21,7 @@ from vecinity.client import (
     CalibrationSource,
     Client,
     Hit,
+    HitOptions,
     InvalidArgumentError,
     Metric,
     SearchResult,
@@ -36,11 +37,11 @@ from vecinity.v1 import collection_service_pb2, core_pb2, search_service_pb2
 
 def test_the_public_names_are_these() -> None:
     assert vecinity.client.__all__ == [
-        "AnalogyMethod", "AsyncClient", "AttributeType", "AttributeValue", "BatchSearchResult", "CalibrationPoint",
-        "CalibrationSource",
+        "AnalogyMethod", "AnalogyOptions", "AsyncClient", "AttributeType", "AttributeValue", "BatchSearchResult",
+        "CalibrationPoint", "CalibrationSource",
         "Client", "CloserItems", "Collection", "CorruptError",
         "DeadlineExceededError", "Duplicate", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit",
-        "Index", "InternalError", "InvalidArgumentError", "Metric", "Neighbours", "NotFoundError",
+        "HitOptions", "Index", "InternalError", "InvalidArgumentError", "Metric", "Neighbours", "NotFoundError",
         "OddOneOut", "Plan", "Query",
         "ResourceExhaustedError", "SearchResult", "Strategy", "Term", "Text", "Times", "Tournament", "TournamentEntry",
         "UnavailableError",
@@ -114,6 +115,53 @@ def test_a_vector_is_no_id() -> None:
     word: Any = "king"
     with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="a vector must be numbers"):
         client.search("words", vector=word)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_k": 3}, "there is no option 'top_k'; did you mean 'k'?"),
+        ({"include_text": True}, "there is no option 'include_text'; did you mean 'include_texts'?"),
+        ({"colour": "red"}, "there is no option 'colour'; there are k, target_recall, exact, "),
+        ({"target_recall": "high"}, "target_recall is 'high'; it must be a number"),
+        ({"min_score": "a"}, "min_score is 'a'; it must be a number"),
+        ({"diversity": "a"}, "diversity is 'a'; it must be a number"),
+        ({"exact": "yes"}, "exact is 'yes'; it must be True or False"),
+        ({"explain": "yes"}, "explain is 'yes'; it must be True or False"),
+        ({"effort": 8}, "effort is 8; it must be an Effort"),
+        ({"group_by": 8}, "group_by is 8; it must be the name of an attribute"),
+    ],
+)
+def test_options_that_are_none(options: Any, message: str) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError) as caught:
+        client.search("words", id="king", **options)
+    assert str(caught.value).startswith(message)
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError) as caught:
+        client.solve_analogy("words", ["king", "woman"], ["man"], **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_options_of_analogies_are_suggested_for_analogies() -> None:
+    options: Any = {"metod": "3cosmul"}
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="did you mean 'method'"):
+        client.solve_analogy("words", ["king"], **options)
+
+
+def test_every_option_is_in_the_documentation_of_search() -> None:
+    assert all(f"`{name}`" in (Client.search.__doc__ or "") for name in HitOptions.__annotations__)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: list(c.duplicates("words", "high")),
+        lambda c: c.solve_analogy("words", [Term("king", "heavy")]),  # type: ignore[arg-type]
+        lambda c: c.search("words", positive=[Term("king", "heavy")]),  # type: ignore[arg-type]
+    ],
+)
+def test_numbers_are_numbers(call: Any) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="it must be a number"):
+        call(client)
 
 
 def test_weights_are_sent_only_if_given() -> None:

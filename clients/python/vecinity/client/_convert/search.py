@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecinity.client._convert.attributes import attributes
-from vecinity.client._convert.fields import Method, array, block, listed, query, strings, vector_query
+from vecinity.client._convert.fields import Method, array, block, listed, query, real, strings, vector_query
 from vecinity.client._convert.plan import plan
 from vecinity.client._convert.unknown_words import unknown_words
 from vecinity.client._options import HitOptions, request_fields
@@ -74,7 +74,7 @@ def _examples(positive: Sequence[Query | Term], negative: Sequence[Query | Term]
 
 def _weighted(value: Query | Term) -> core_pb2.WeightedQuery:
     if isinstance(value, Term):
-        return core_pb2.WeightedQuery(query=query(value.query), weight=value.weight)
+        return core_pb2.WeightedQuery(query=query(value.query), weight=real("weight", value.weight))
     return core_pb2.WeightedQuery(query=query(value))
 
 
