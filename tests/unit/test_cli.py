@@ -13,6 +13,7 @@ from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
 from vecinity.cli.query import analogy, search, similarity, terms
+from vecinity.cli.query.options import show
 from vecinity.client import SearchResult, Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
@@ -255,6 +256,21 @@ def test_an_id_that_is_searched_as_a_text_is_told(
     assert capsys.readouterr().err == "There is no item '99999999': searched as a text.\n"
     assert app.main(["search", "news", "oil prices"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "filtered", "told"),
+    [
+        ([], True, "No item meets the filter."),
+        (["1"], True, "No more items meet the filter."),
+        ([], False, "No item meets what was asked of it."),
+        (["1"], False, "No more items meet what was asked of them."),
+    ],
+)
+def test_few_matches(ids: list[str], filtered: bool, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = np.ones(len(ids), np.float32)
+    show(SearchResult(ids, scores, None, None, 1, 1.0, False, few_matches=True), False, filtered=filtered)
+    assert capsys.readouterr().err == f"{told}\n"
 
 
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

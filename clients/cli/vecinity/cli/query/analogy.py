@@ -102,7 +102,7 @@ def analogy(
         positive, negative = signed(terms or (), by_text)
         with open_client(target, data_dir, timeout) as client, or_as_text(by_text):
             result = client.solve_analogy(collection, positive, negative, include_texts=True, **options)
-        show(result, as_json)
+        show(result, as_json, filtered=filter is not None)
         return
     questions = list(read_questions(file, by_text))
     rows: list[tuple[str, ...]] = []

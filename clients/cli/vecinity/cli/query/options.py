@@ -100,7 +100,11 @@ def with_hint(message: str, hint: str) -> str:
     return f"{message}{'' if message.endswith('?') else ';'} {hint}"
 
 
-def show(result: SearchResult, as_json: bool) -> None:
+def show(result: SearchResult, as_json: bool, *, filtered: bool = False) -> None:
+    """
+    Args:
+        filtered: Whether a filter, and nothing else, chose among the items.
+    """
     has_texts = result.texts is not None and any(result.texts)
     if as_json:
         hits = [
@@ -146,7 +150,8 @@ def show(result: SearchResult, as_json: bool) -> None:
     if result.next_page_token:
         typer.echo(f"There are more: ask the same with --page-token {result.next_page_token}", err=True)
     if result.few_matches:
-        typer.echo("No more items meet what was asked of them.", err=True)
+        met = "the filter" if filtered else f"what was asked of {'them' if result.ids else 'it'}"
+        typer.echo(f"{'No more items meet' if result.ids else 'No item meets'} {met}.", err=True)
     if result.plan is not None:
         show_plan(result.plan)
 

@@ -125,7 +125,7 @@ def search(
             asked: dict[str, Any] = {"text": text, "id": id, "positive": positive, "negative": negative}
             results = [client.search(collection, **asked, **options)]
     for result in results:
-        show(result, as_json)
+        show(result, as_json, filtered=filter is not None and min_score is None and group_by is None)
 
 
 def _item_or_text(client: Client, collection: str, query: str, options: dict[str, Any]) -> SearchResult:
