@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from vecinity.cli.demo.command import Step, Steps
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.query import analogy, search, similarity, terms
+from vecinity.cli.query import analogy, graph, search, similarity, terms
 from vecinity.cli.query.options import show
-from vecinity.client import SearchResult, Text, errors
+from vecinity.client import Duplicate, SearchResult, Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
 
@@ -271,6 +272,34 @@ def test_few_matches(ids: list[str], filtered: bool, told: str, capsys: pytest.C
     scores = np.ones(len(ids), np.float32)
     show(SearchResult(ids, scores, None, None, 1, 1.0, False, few_matches=True), False, filtered=filtered)
     assert capsys.readouterr().err == f"{told}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "shown", "told"),
+    [
+        ([], False, 150, "150 pairs."),
+        ([], True, 100, "The first 100 pairs; there are more: raise --limit."),
+        (["--limit", "1"], False, 1, "The first 1 pair; there are more: raise --limit."),
+        (["--limit", "150"], True, 150, "150 pairs."),
+    ],
+)
+def test_duplicates_are_counted(
+    options: list[str],
+    is_terminal: bool,
+    shown: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Client(Unknowing):
+        def duplicates(self, *_: object, **__: object) -> Iterator[Duplicate]:
+            yield from (Duplicate(f"l{number}", f"r{number}", 0.5, 1) for number in range(150))
+
+    monkeypatch.setattr(graph, "open_client", lambda *_: Client())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert app.main(["duplicates", "words", "--min-score", "0.5", *options]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1 + shown and captured.err == f"{told}\n"
 
 
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

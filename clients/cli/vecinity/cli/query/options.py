@@ -150,8 +150,8 @@ def show(result: SearchResult, as_json: bool, *, filtered: bool = False) -> None
     if result.next_page_token:
         typer.echo(f"There are more: ask the same with --page-token {result.next_page_token}", err=True)
     if result.few_matches:
-        met = "the filter" if filtered else f"what was asked of {'them' if result.ids else 'it'}"
-        typer.echo(f"{'No more items meet' if result.ids else 'No item meets'} {met}.", err=True)
+        wish = "the filter" if filtered else f"what was asked of {'them' if result.ids else 'it'}"
+        typer.echo(f"{'No more items meet' if result.ids else 'No item meets'} {wish}.", err=True)
     if result.plan is not None:
         show_plan(result.plan)
 
