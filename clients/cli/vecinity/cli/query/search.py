@@ -147,7 +147,8 @@ def _item_or_text(client: Client, collection: str, query: str, options: dict[str
             if no_embedder.reason != "ERROR_REASON_NO_EMBEDDER":
                 raise
         else:
-            if not query.split()[1:]:  # one word may well be an id that was mistyped
+            # One word may well be an id that was mistyped; what became of unknown words is told anyway.
+            if not query.split()[1:] and not found.unknown_words:
                 typer.echo(f"There is no item {query!r}: searched as a text.", err=True)
             return found
         raise
