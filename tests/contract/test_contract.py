@@ -237,7 +237,11 @@ BAD = [
     (dict(collection="cosine-flat", id="item-1", target_recall=0.0), InvalidArgumentError, "above 0 and below 1"),
     (dict(collection="cosine-flat", id="item-1", target_recall=1.0), InvalidArgumentError, "exact"),
     (dict(collection="cosine-flat", id="item-1", target_recall=np.nan), InvalidArgumentError, "above 0 and below 1"),
-    (dict(collection="cosine-flat", id="item-1", effort=Effort(nprobe=4)), InvalidArgumentError, "family, flat"),
+    (
+        dict(collection="cosine-flat", id="item-1", effort=Effort(nprobe=4)),
+        InvalidArgumentError,
+        "a flat index has no nprobe",
+    ),
     (
         dict(collection="cosine-hnsw", id="item-1", effort=Effort(ef_search=4_000_000_000)),
         InvalidArgumentError,

@@ -109,7 +109,7 @@ def test_words_from_text(vecinity: RunCommand, corpus: Path) -> None:
         (("search", "cosine-flat", "--text", "king"), 1, "has no embedder"),
         (("search", "words", "--id", "king", "-k", "20000"), 2, "vecinity: -k: is 20000; it must be from 1 to 10000"),
         (("search", "words", "--id", "king", "--target-recall", "2"), 2, "vecinity: --target-recall: is 2; it must be"),
-        (("search", "words", "--id", "king", "--ef-search", "9"), 2, "vecinity: --ef-search: is not of the index's"),
+        (("search", "words", "--id", "king", "--ef-search", "9"), 2, "vecinity: --ef-search: a flat index has no"),
         (("search", "words", "king", "--farthest", "--min-score", "0"), 2, "--farthest: does not go with --min-score"),
         (("search", "words", "--id", "king", "--page-token", "x"), 2, "vecinity: --page-token: goes with --min-score"),
         (("search", "words", "--id", "king", "--hits-per-group", "2"), 2, "--hits-per-group goes with --group-by"),

@@ -40,7 +40,8 @@ def test_the_examples_run_as_they_stand(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # How far a build is, where it takes long; nothing else.
+    assert all(re.match(r"[a-z0-9 ]+: ", line) for line in done.stderr.splitlines()), done.stderr
     assert "queen" in done.stdout
     training, asking = blocks("python")
     done = subprocess.run(

@@ -51,7 +51,11 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     publish(catalog, "words", "S0")
     with pytest.raises(CollectionNotFoundError, match="did you mean 'words'"):
         catalog.version("wrods")
-    with pytest.raises(VersionNotFoundError, match="no published version 5"):
+    with pytest.raises(VersionNotFoundError, match=r"no published version 5; there is 1$"):
+        catalog.version("words", 5)
+    publish(catalog, "words", "S1")
+    publish(catalog, "words", "S2")
+    with pytest.raises(VersionNotFoundError, match=r"no published version 5; there is 1, 2, 3$"):
         catalog.version("words", 5)
     with pytest.raises(SettingError, match="not a data directory"):
         Catalog(tmp_path / "absent", create=False)

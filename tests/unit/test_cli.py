@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from vecinity.cli import app
+from vecinity.cli import app, extras, progress
+from vecinity.cli.demo.command import Step, Steps
 from vecinity.cli.exit_codes import CommandError, ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 from vecinity.cli.progress import ProgressBars
-from vecinity.cli.query import similarity, terms
-from vecinity.client import Text, errors
+from vecinity.cli.query import analogy, graph, search, similarity, terms
+from vecinity.cli.query.options import show
+from vecinity.client import Duplicate, SearchResult, Text, errors
 from vecinity.indexer.errors import CollectionNotFoundError, SettingError, StorageError
 
 
@@ -55,14 +59,38 @@ def test_a_file_of_questions(tmp_path: Path) -> None:
     path = tmp_path / "q.txt"
     path.write_text(": section\nman king woman queen\n\nnew york - usa + uk\nking -man +woman\nathens greece oslo\n")
     assert list(terms.read_questions(path, by_text=False)) == [
-        ("king - man + woman", (["king", "woman"], ["man"])),
-        ("new york - usa + uk", (["new york", "uk"], ["usa"])),
-        ("king -man +woman", (["king", "woman"], ["man"])),
-        ("greece - athens + oslo", (["greece", "oslo"], ["athens"])),
+        (2, "king - man + woman", (["king", "woman"], ["man"])),
+        (4, "new york - usa + uk", (["new york", "uk"], ["usa"])),
+        (5, "king -man +woman", (["king", "woman"], ["man"])),
+        (6, "greece - athens + oslo", (["greece", "oslo"], ["athens"])),
     ]
     path.write_text("a - b\nking - man +\n")
     with pytest.raises(CommandError, match=r"q.txt:2: a term is missing"):
         list(terms.read_questions(path, by_text=False))
+
+
+@pytest.mark.parametrize("by_text", [False, True])
+def test_an_unknown_word_of_a_file_is_found(
+    by_text: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Unknowing:
+        def __enter__(self) -> Unknowing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def batch_solve_analogies(self, *_: object, **__: object) -> None:
+            reason = "ERROR_REASON_UNKNOWN_WORD" if by_text else "ERROR_REASON_ITEM_NOT_FOUND"
+            raise errors.NotFoundError("no item 'Athens'", reason, {"name": "Athens"})
+
+    path = tmp_path / "q.txt"
+    path.write_text(": capitals\nman king woman queen\nAthens Greece Oslo Norway\n")
+    monkeypatch.setattr(analogy, "open_client", lambda *_: Unknowing())
+    assert app.main(["analogy", "words", "--file", str(path), *(["--as-text"] if by_text else [])]) == 3
+    told = capsys.readouterr().err
+    assert told.startswith(f"vecinity: {path}:3: no item 'Athens'; ") and "--unknown-words skip" in told
+    assert ("--as-text" in told) != by_text
 
 
 @pytest.mark.parametrize("example", ["man", "man:", ":woman", "a:b:c"])
@@ -91,6 +119,13 @@ def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
     assert exit_code_of(error) == code
 
 
+def test_the_demo_shows_each_step_as_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = Steps()
+    steps.append(Step("start the server", "127.0.0.1:5", 0.25))
+    steps.append(Step("everything", "", 90))
+    assert capsys.readouterr() == ("", "start the server: 127.0.0.1:5 in 250.0 ms\neverything: 90.0 s\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -116,6 +151,7 @@ def test_exit_codes(error: Exception, code: ExitCode | None) -> None:
         (["neighbours", "words", "--out", "graph.csv"], 2, "must end in .tsv or .jsonl"),
         (["neighbours", "words", "--out", "/nonexistent/graph.tsv"], 2, "there is no folder /nonexistent"),
         (["duplicates", "words"], 2, "--min-score"),
+        (["search", "words", "--id", "a", "--target", "http://127.0.0.1:1"], 2, "is host:port, without http://"),
         (["search", "words", "--id", "a", "--data-dir", "/nonexistent"], 1, "not a data directory"),
         (["search", "words", "--vector", "/nonexistent.npy"], 2, "nonexistent.npy"),
         (
@@ -173,6 +209,99 @@ def test_errors_name_options(command: str, error: Exception | dict[str, str], me
     assert Typed.by(app.app, [command]).message(error).startswith(message)
 
 
+def test_a_missing_server_part_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    for arguments, what in (
+        (["collections", "--data-dir", "data"], "--data-dir"),
+        (["build", "words", "corpus.txt", "--embedder", "word2vec"], "'vecinity build'"),
+    ):
+        assert app.main(arguments) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"vecinity: {what} needs the server part")
+        assert told.endswith("in the folder of Vecinity, pip install '.[server]'\n")
+
+
+class Unknowing:
+    """A client whose collection holds no item, and finds nothing by text."""
+
+    def __enter__(self) -> Unknowing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def similarity(self, _: str, left: str, *__: object, **___: object) -> float:
+        raise errors.NotFoundError(f"no item {left!r}", "ERROR_REASON_ITEM_NOT_FOUND")
+
+    def search(self, _: str, *, id: str | None = None, **__: object) -> SearchResult:
+        if id is not None:
+            raise errors.NotFoundError(f"no item {id!r}", "ERROR_REASON_ITEM_NOT_FOUND")
+        return SearchResult([], np.zeros(0, np.float32), None, None, 1, 1.0, False)
+
+
+def test_an_unknown_item_may_be_a_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(similarity, "open_client", lambda *_: Unknowing())
+    assert app.main(["similarity", "news", "oil prices", "petrol costs"]) == 3
+    assert capsys.readouterr().err == "vecinity: no item 'oil prices'; a text? add --as-text\n"
+    assert app.main(["similarity", "news", "oil", "petrol", "--as-text"]) == 3
+    assert "--as-text" not in capsys.readouterr().err
+
+
+def test_an_id_that_is_searched_as_a_text_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search, "open_client", lambda *_: Unknowing())
+    assert app.main(["search", "news", "99999999"]) == 0
+    assert capsys.readouterr().err == "There is no item '99999999': searched as a text.\n"
+    assert app.main(["search", "news", "oil prices"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "filtered", "told"),
+    [
+        ([], True, "No item meets the filter."),
+        (["1"], True, "No more items meet the filter."),
+        ([], False, "No item meets what was asked of it."),
+        (["1"], False, "No more items meet what was asked of them."),
+    ],
+)
+def test_few_matches(ids: list[str], filtered: bool, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = np.ones(len(ids), np.float32)
+    show(SearchResult(ids, scores, None, None, 1, 1.0, False, few_matches=True), False, filtered=filtered)
+    assert capsys.readouterr().err == f"{told}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "shown", "told"),
+    [
+        ([], False, 150, "150 pairs."),
+        ([], True, 100, "The first 100 pairs; there are more: raise --limit."),
+        (["--limit", "1"], False, 1, "The first 1 pair; there are more: raise --limit."),
+        (["--limit", "150"], True, 150, "150 pairs."),
+    ],
+)
+def test_duplicates_are_counted(
+    options: list[str],
+    is_terminal: bool,
+    shown: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Client(Unknowing):
+        def duplicates(self, *_: object, **__: object) -> Iterator[Duplicate]:
+            yield from (Duplicate(f"l{number}", f"r{number}", 0.5, 1) for number in range(150))
+
+    monkeypatch.setattr(graph, "open_client", lambda *_: Client())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    assert app.main(["duplicates", "words", "--min-score", "0.5", *options]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1 + shown and captured.err == f"{told}\n"
+
+
 def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -190,7 +319,22 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert app.main(["similarity", "words", "a", "b"]) == 130
 
 
-def test_bars_are_silent_when_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_a_line_each_ten_seconds_when_not_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(progress, "monotonic", lambda: now)
+    with ProgressBars() as bars:
+        for second in range(25):
+            now = 100.0 + second
+            bars("embed", 1_000 * second, 25_000, "texts")
+        assert capsys.readouterr().err == "embed: 10,000/25,000 texts, 1,000/s\nembed: 20,000/25,000 texts, 1,000/s\n"
+        now = 135.0
+        bars("train index", 0, 1, "indexes", "HNSW32")
+    assert capsys.readouterr() == ("", "train index: HNSW32\n")
+
+
+def test_what_is_over_soon_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBars() as bars:
         bars("embed", 1, 10, "texts")
     assert capsys.readouterr() == ("", "")

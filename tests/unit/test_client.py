@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from vecinity.client import (
     CalibrationSource,
     Client,
     Hit,
+    HitOptions,
     InvalidArgumentError,
     Metric,
     SearchResult,
@@ -34,11 +37,11 @@ from vecinity.v1 import collection_service_pb2, core_pb2, search_service_pb2
 
 def test_the_public_names_are_these() -> None:
     assert vecinity.client.__all__ == [
-        "AnalogyMethod", "AsyncClient", "AttributeType", "AttributeValue", "BatchSearchResult", "CalibrationPoint",
-        "CalibrationSource",
+        "AnalogyMethod", "AnalogyOptions", "AsyncClient", "AttributeType", "AttributeValue", "BatchSearchResult",
+        "CalibrationPoint", "CalibrationSource",
         "Client", "CloserItems", "Collection", "CorruptError",
         "DeadlineExceededError", "Duplicate", "Effort", "Embedder", "Embeddings", "FailedPreconditionError", "Hit",
-        "Index", "InternalError", "InvalidArgumentError", "Metric", "Neighbours", "NotFoundError",
+        "HitOptions", "Index", "InternalError", "InvalidArgumentError", "Metric", "Neighbours", "NotFoundError",
         "OddOneOut", "Plan", "Query",
         "ResourceExhaustedError", "SearchResult", "Strategy", "Term", "Text", "Times", "Tournament", "TournamentEntry",
         "UnavailableError",
@@ -69,6 +72,96 @@ def test_queries() -> None:
     assert convert.query(Text("king")).text == "king"
     assert convert.query([1, 2]).vector.packed == np.array([1, 2], "<f4").tobytes()
     assert convert.query(np.array([1.5], dtype=">f8")).vector.packed == np.array([1.5], "<f4").tobytes()
+
+
+@pytest.mark.parametrize("value", [["oil prices", "x"], ("oil prices",), 5, b"oil prices"])
+def test_a_text_is_one_string(value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="a text is one string, not"):
+        Text(value)
+    with (
+        Client("127.0.0.1:1") as client,
+        pytest.raises(InvalidArgumentError, match=r"^text is one string; for several use batch_search\(texts=…\)$"),
+    ):
+        client.search("news", text=value)
+
+
+def test_pickled_texts_are_texts() -> None:
+    assert type(pickle.loads(pickle.dumps(Text("oil prices")))) is Text
+
+
+def test_an_id_is_one_string() -> None:
+    several: Any = ["king", "queen"]
+    with (
+        Client("127.0.0.1:1") as client,
+        pytest.raises(InvalidArgumentError, match=r"^id is one string; for several use batch_search\(ids=…\)$"),
+    ):
+        client.search("words", id=several)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.batch_search("words", ids=["king", 5]),
+        lambda c: c.batch_search("words", texts=["king", 5]),
+        lambda c: c.embed("words", ["king", 5]),
+    ],
+)
+def test_lists_of_strings_hold_nothing_else(call: Any) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match=r"\[1\] must be a string, not 5"):
+        call(client)
+
+
+def test_a_vector_is_no_id() -> None:
+    word: Any = "king"
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="a vector must be numbers"):
+        client.search("words", vector=word)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_k": 3}, "there is no option 'top_k'; did you mean 'k'?"),
+        ({"include_text": True}, "there is no option 'include_text'; did you mean 'include_texts'?"),
+        ({"colour": "red"}, "there is no option 'colour'; there are k, target_recall, exact, "),
+        ({"target_recall": "high"}, "target_recall is 'high'; it must be a number"),
+        ({"min_score": "a"}, "min_score is 'a'; it must be a number"),
+        ({"diversity": "a"}, "diversity is 'a'; it must be a number"),
+        ({"exact": "yes"}, "exact is 'yes'; it must be True or False"),
+        ({"explain": "yes"}, "explain is 'yes'; it must be True or False"),
+        ({"effort": 8}, "effort is 8; it must be an Effort"),
+        ({"group_by": 8}, "group_by is 8; it must be the name of an attribute"),
+    ],
+)
+def test_options_that_are_none(options: Any, message: str) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError) as caught:
+        client.search("words", id="king", **options)
+    assert str(caught.value).startswith(message)
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError) as caught:
+        client.solve_analogy("words", ["king", "woman"], ["man"], **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_options_of_analogies_are_suggested_for_analogies() -> None:
+    options: Any = {"metod": "3cosmul"}
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="did you mean 'method'"):
+        client.solve_analogy("words", ["king"], **options)
+
+
+def test_every_option_is_in_the_documentation_of_search() -> None:
+    assert all(f"`{name}`" in (Client.search.__doc__ or "") for name in HitOptions.__annotations__)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: list(c.duplicates("words", "high")),
+        lambda c: c.solve_analogy("words", [Term("king", "heavy")]),  # type: ignore[arg-type]
+        lambda c: c.search("words", positive=[Term("king", "heavy")]),  # type: ignore[arg-type]
+    ],
+)
+def test_numbers_are_numbers(call: Any) -> None:
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match="it must be a number"):
+        call(client)
 
 
 def test_weights_are_sent_only_if_given() -> None:
@@ -149,6 +242,23 @@ def test_no_server() -> None:
 def test_a_number_is_no_id() -> None:
     with pytest.raises(InvalidArgumentError, match="ids are strings: write '5', not 5"):
         convert.query(5)
+
+
+def test_a_target_is_no_url() -> None:
+    with pytest.raises(InvalidArgumentError, match="a target is host:port, without http://"):
+        Client("http://127.0.0.1:50051")
+
+
+async def test_use_of_a_connection_after_close() -> None:
+    client = Client("127.0.0.1:1")
+    client.close()
+    for call in (lambda: client.search("words", id="king"), lambda: next(iter(client.duplicates("words", 0.5)))):
+        with pytest.raises(errors.UnavailableError, match="has been closed"):
+            call()
+    awaited = AsyncClient("127.0.0.1:1")
+    await awaited.close()
+    with pytest.raises(errors.UnavailableError, match="has been closed"):
+        await awaited.search("words", id="king")
 
 
 def test_use_after_close(collections_dir: Path) -> None:

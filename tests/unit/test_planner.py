@@ -197,3 +197,8 @@ def test_efforts_out_of_range_or_of_another_family(effort: Effort, spec: IndexSp
     with pytest.raises(InvalidArgumentError) as caught:
         planned(Wish(effort=effort), spec=spec, calibration=Calibration())
     assert caught.value.field == f"parameters.effort.{field}".rstrip(".")
+
+
+def test_a_flat_index_has_no_effort() -> None:
+    with pytest.raises(InvalidArgumentError, match="a flat index has no nprobe: it is always exact"):
+        planned(Wish(effort=Effort(nprobe=5)), spec=FLAT, calibration=Calibration())

@@ -172,10 +172,11 @@ class Catalog:
         if current is None:
             near = process.extract(collection, self.collections(), limit=3, score_cutoff=60)
             raise CollectionNotFoundError(collection, [name for name, _, _ in near])
-        for record in self._versions(collection):
+        published = self._versions(collection)
+        for record in published:
             if record.number == (number or current):
                 return record
-        raise VersionNotFoundError(collection, number)
+        raise VersionNotFoundError(collection, number, [record.number for record in published])
 
     def versions(self, collection: str) -> list[VersionRecord]:
         """All published versions, newest first."""

@@ -102,8 +102,9 @@ class CollectionNotFoundError(NotFoundError):
 
 
 class VersionNotFoundError(NotFoundError):
-    def __init__(self, collection: str, number: int) -> None:
-        super().__init__(f"collection {collection!r} has no published version {number}", str(number))
+    def __init__(self, collection: str, number: int, published: Sequence[int] = ()) -> None:
+        there = f"; there is {', '.join(map(str, sorted(published)))}" if published else ""
+        super().__init__(f"collection {collection!r} has no published version {number}{there}", str(number))
         self.collection = collection
 
 

@@ -283,7 +283,10 @@ def _checked(effort: Effort, spec: IndexSpec) -> Effort:
     numbers = tuple((name, tunable, name in settings) for name, tunable in _EFFORT_SETTINGS)
     for name, _, fits in numbers:
         if getattr(effort, name) and not fits:
-            raise InvalidArgumentError(f"parameters.effort.{name}", f"is not of the index's family, {spec.family}")
+            why = f"is not of the index's family, {spec.family}"
+            if spec.family is Family.FLAT:
+                why = f"a flat index has no {name}: it is always exact"
+            raise InvalidArgumentError(f"parameters.effort.{name}", why)
     for name, tunable, fits in numbers:
         value = getattr(effort, name) or tunable.default
         if fits and not tunable.minimum <= value <= tunable.maximum:

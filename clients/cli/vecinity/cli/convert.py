@@ -55,7 +55,7 @@ def convert(
 
     Counts of words are left behind: no format that is written has them.
     """
-    require_server("convert")
+    require_server("'vecinity convert'")
     from vecinity.indexer.formats import (
         Format,
         detect_format,

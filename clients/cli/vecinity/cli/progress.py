@@ -1,17 +1,22 @@
-"""Progress bars on standard error; silent when it is not a terminal."""
+"""Progress on standard error: bars on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
 import sys
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
+import typer
+
 _WIDE = 110
 """Columns from which on there is room for long bars and notes."""
+_LINE_SECONDS = 10.0
+"""From one line to the next where standard error is no terminal: what is over sooner prints none."""
 
 
 class ProgressBars:
-    """Shows one bar a stage, with rate and time left. Is a `vecinity.indexer.progress.Progress`.
+    """Shows one bar a stage, with rate and time left, or lines. Is a `vecinity.indexer.progress.Progress`.
 
     Use as a context: the bars end when it is left, also by an exception.
     """
@@ -20,6 +25,7 @@ class ProgressBars:
         self._progress: Any = None
         self._tasks: dict[str, Any] = {}
         self._began: dict[str, int] = {}
+        self._lines = _Lines()
 
     def __enter__(self) -> ProgressBars:
         if sys.stderr.isatty():
@@ -50,6 +56,7 @@ class ProgressBars:
 
     def __call__(self, stage: str, done: int, total: int | None, unit: str, note: str = "") -> None:
         if self._progress is None:
+            self._lines.show(stage, done, total, unit, note)
             return
         if stage not in self._tasks:
             self._finish_stages()
@@ -73,6 +80,28 @@ class ProgressBars:
                 # The next stage has begun, so this one has done all it had to.
                 done = task.total or task.completed
                 self._progress.update(task_id, total=done or 1, completed=done or 1)
+
+
+class _Lines:
+    """Where there is no terminal: how far it is, at most once in `_LINE_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._shown = self._stage_began = monotonic()
+        self._stage = ""
+        self._begin = 0
+
+    def show(self, stage: str, done: int, total: int | None, unit: str, note: str) -> None:
+        now = monotonic()
+        if stage != self._stage:
+            self._stage, self._begin, self._stage_began = stage, done, now
+        if now - self._shown < _LINE_SECONDS:
+            return
+        self._shown = now
+        seconds = now - self._stage_began
+        speed = (done - self._begin) / seconds if seconds > 0.5 else 0
+        rate = f"{speed:,.0f}/s" if speed and total != 1 else ""
+        told = ", ".join(part for part in (_count(done, total, unit), rate, note) if part)
+        typer.echo(f"{stage}: {told}" if told else stage, err=True)
 
 
 def _count(done: int, total: int | None, unit: str) -> str:

@@ -58,7 +58,7 @@ def serve(
     New versions that 'vecinity build' publishes are served within a second. Every option can also be set as an
     environment variable, such as VECINITY_LISTEN, or in the TOML file that VECINITY_CONFIG names.
     """
-    require_server("serve")
+    require_server("'vecinity serve'")
     import os
     import sys
 

@@ -83,13 +83,13 @@ def row_of(description: str, costs: _Costs, effort: _Effort) -> TournamentRow:
 def print_tournament(rows: Sequence[TournamentRow], reason: str) -> None:
     """The table, best candidate first, and the sentence."""
     print_table(
-        ("index", "", "rows tried", "effort", "µs alone", "µs in a batch", "build s", "MB"),
+        ("index", "", "effort", "rows", "µs alone", "µs batch", "build s", "MB"),
         [
             (
                 row.description,
                 row.excluded,
-                f"{row.rows:,}" if row.rows else "-",
                 _effort(row.effort),
+                f"{row.rows:,}" if row.rows else "-",
                 f"{row.single_us:.0f}" if row.recall else "-",
                 f"{row.batch_us:.0f}" if row.recall else "-",
                 f"{row.build_seconds:.1f}" if row.recall else "-",
@@ -98,7 +98,7 @@ def print_tournament(rows: Sequence[TournamentRow], reason: str) -> None:
             for row in rows
         ],
         title="tournament: what each index is expected to cost at the target recall",
-        numeric=6,
+        numeric=5,
     )
     print_table(("why", reason), [])
 

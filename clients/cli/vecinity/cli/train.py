@@ -77,7 +77,7 @@ def train(
 
     After an interruption, repeat the command with --resume; with --threads 1 the result is as if there had been none.
     """
-    require_server("train")
+    require_server("'vecinity train'")
     from vecinity.indexer.dataset import Source, read_texts
     from vecinity.indexer.word2vec import train as train_word2vec
     from vecinity.indexer.word2vec.model import check_free

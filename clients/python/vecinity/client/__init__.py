@@ -10,6 +10,7 @@ directory without a server. Errors are the classes of `vecinity.client.errors`.
 """
 
 from vecinity.client._async.client import AsyncClient
+from vecinity.client._options import AnalogyOptions, HitOptions
 from vecinity.client._plans import Plan, Strategy, Times
 from vecinity.client._sync.client import Client
 from vecinity.client._types import (
@@ -54,6 +55,7 @@ from vecinity.client.errors import (
 
 __all__ = [
     "AnalogyMethod",
+    "AnalogyOptions",
     "AsyncClient",
     "AttributeType",
     "AttributeValue",
@@ -71,6 +73,7 @@ __all__ = [
     "Embeddings",
     "FailedPreconditionError",
     "Hit",
+    "HitOptions",
     "Index",
     "InternalError",
     "InvalidArgumentError",

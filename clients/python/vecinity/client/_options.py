@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypedDict
 
 from vecinity.client._convert.attributes import filter_message
-from vecinity.client._convert.fields import one_of, parameters, query_pairs, unsigned
+from vecinity.client._convert.fields import flag, one_of, parameters, query_pairs, real, unsigned
 from vecinity.client._convert.unknown_words import policy
 from vecinity.client._types import AnalogyMethod, Effort, Query, UnknownWords
 from vecinity.client.errors import InvalidArgumentError
@@ -18,6 +19,14 @@ _METHODS = {
     AnalogyMethod.PAIR_DIRECTION: search_service_pb2.ANALOGY_METHOD_PAIR_DIRECTION,
     AnalogyMethod.THREE_COS_AVG: search_service_pb2.ANALOGY_METHOD_THREE_COS_AVG,
 }
+
+_OF_OTHERS = {
+    **dict.fromkeys(("top_k", "topk", "topn", "top_n", "n", "limit", "n_results"), ("k",)),
+    **dict.fromkeys(("where", "query_filter"), ("filter",)),
+    **dict.fromkeys(("threshold", "score_threshold", "radius"), ("min_score",)),
+    **dict.fromkeys(("nprobe", "ef", "ef_search", "efSearch", "k_factor"), ("effort",)),
+}
+"""What options are called elsewhere, where their names are not near to ours."""
 
 
 class HitOptions(TypedDict, total=False):
@@ -85,12 +94,13 @@ def analogy_fields(options: AnalogyOptions) -> dict[str, Any]:
     """The fields that requests for analogies share; errors as in `request_fields`."""
     method = one_of("method", AnalogyMethod, options.get("method", AnalogyMethod.THREE_COS_ADD))
     own = AnalogyOptions.__annotations__.keys() - HitOptions.__annotations__.keys()
+    _refuse_unknown(options, AnalogyOptions)
     shared = {name: value for name, value in options.items() if name not in own}
     return {
         **request_fields(shared),  # type: ignore[arg-type]  # what is left are those of HitOptions, or unknown
         "method": _METHODS[method],
         "examples": query_pairs("examples", options.get("examples", ())),
-        "include_inputs": options.get("include_inputs", False),
+        "include_inputs": flag("include_inputs", options.get("include_inputs", False)),
     }
 
 
@@ -100,33 +110,48 @@ def request_fields(options: HitOptions) -> dict[str, Any]:
     Raises:
         InvalidArgumentError: An option is unknown, or contradicts another.
     """
-    if unknown := options.keys() - HitOptions.__annotations__.keys():
-        raise InvalidArgumentError(f"there is no option {sorted(unknown)[0]!r}")
+    _refuse_unknown(options, HitOptions)
     return {
         "version": unsigned("version", options.get("version") or 0, 64),
         "k": unsigned("k", options.get("k", 10)),
         "parameters": parameters(options.get("target_recall"), options.get("exact", False), options.get("effort")),
-        "include_texts": options.get("include_texts", False),
-        "include_vectors": options.get("include_vectors", False),
-        "include_attributes": options.get("include_attributes", False),
-        "explain": options.get("explain", False),
+        "include_texts": flag("include_texts", options.get("include_texts", False)),
+        "include_vectors": flag("include_vectors", options.get("include_vectors", False)),
+        "include_attributes": flag("include_attributes", options.get("include_attributes", False)),
+        "explain": flag("explain", options.get("explain", False)),
         "selection": selection(options),
         "unknown_words": policy(options.get("unknown_words")),
     }
 
 
+def _refuse_unknown(options: Mapping[str, Any], kind: type[HitOptions]) -> None:
+    """
+    Raises:
+        InvalidArgumentError: An option is none of `kind`; it names those that may have been meant.
+    """
+    known = kind.__annotations__
+    if unknown := sorted(options.keys() - known.keys()):
+        near = _OF_OTHERS.get(unknown[0]) or get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        raise InvalidArgumentError(f"there is no option {unknown[0]!r}; {hint}")
+
+
 def selection(options: HitOptions) -> core_pb2.Selection:
     """Which of the close items become hits."""
-    message = core_pb2.Selection(min_score=options.get("min_score"), farthest=options.get("farthest", False))
+    message = core_pb2.Selection(farthest=flag("farthest", options.get("farthest", False)))
+    if (min_score := options.get("min_score")) is not None:
+        message.min_score = real("min_score", min_score)
     if (condition := options.get("filter")) is not None:
         message.filter.CopyFrom(filter_message(condition))
     if (attribute := options.get("group_by")) is not None:
+        if not isinstance(attribute, str):
+            raise InvalidArgumentError(f"group_by is {attribute!r}; it must be the name of an attribute")
         message.grouping.attribute = attribute
         message.grouping.hits_per_group = unsigned("hits_per_group", options.get("hits_per_group", 1))
     elif "hits_per_group" in options:
         raise InvalidArgumentError("hits_per_group goes with group_by")
     if (diversity := options.get("diversity")) is not None:
-        if not 0 <= diversity <= 1:
+        if not 0 <= real("diversity", diversity) <= 1:
             raise InvalidArgumentError(f"diversity is {diversity}; it must be from 0 to 1")
         # The service counts the other way: 1 is only close.
         message.diversity.relevance = 1 - diversity

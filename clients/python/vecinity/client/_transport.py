@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
 from pathlib import Path
@@ -15,10 +16,11 @@ import grpc.aio
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
-from vecinity.client.errors import InternalError, VecinityError, from_status
+from vecinity.client.errors import InternalError, InvalidArgumentError, UnavailableError, VecinityError, from_status
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _MESSAGE_BYTES_MAX = 256 << 20
+_CLOSED = "this client has been closed"
 
 # gRPC itself tries again, with growing pauses, where there is no server or one that is stopping. These services only
 # read, so a call that was answered twice does no harm. A stream is tried again only until its first part has come.
@@ -80,11 +82,13 @@ class GrpcTransport:
     """A gRPC channel."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self._target = _checked(target)
         self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
+        self._closed = False
 
     def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_unary(
                 method, request_serializer=_serialize, response_deserializer=response.FromString
@@ -92,9 +96,13 @@ class GrpcTransport:
         try:
             return stub(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _from_rpc_error(error, self._target) from error
+            raise _from_rpc_error(error, self._target, self._closed) from error
+        except ValueError:
+            _refuse_if(self._closed)  # by another thread meanwhile
+            raise
 
     def stream(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Parts[Any]:
+        _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_stream(
                 method, request_serializer=_serialize, response_deserializer=response.FromString
@@ -103,11 +111,12 @@ class GrpcTransport:
         try:
             yield from call
         except grpc.RpcError as error:
-            raise _from_rpc_error(error, self._target) from error
+            raise _from_rpc_error(error, self._target, self._closed) from error
         finally:
             call.cancel()  # a reader who leaves ends the work; a call that has ended is not touched
 
     def close(self) -> None:
+        self._closed = True
         self._channel.close()
 
 
@@ -115,11 +124,13 @@ class AsyncGrpcTransport:
     """A gRPC channel on the running event loop."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self._target = _checked(target)
         self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
         self._methods: dict[str, Any] = {}
+        self._closed = False
 
     async def call(self, method: str, request: Message, response: type[Message], timeout: float | None) -> Any:
+        _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_unary(
                 method, request_serializer=_serialize, response_deserializer=response.FromString
@@ -127,11 +138,12 @@ class AsyncGrpcTransport:
         try:
             return await stub(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise _from_rpc_error(error, self._target) from error
+            raise _from_rpc_error(error, self._target, self._closed) from error
 
     async def stream(
         self, method: str, request: Message, response: type[Message], timeout: float | None
     ) -> AsyncParts[Any]:
+        _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_stream(
                 method, request_serializer=_serialize, response_deserializer=response.FromString
@@ -141,16 +153,17 @@ class AsyncGrpcTransport:
             async for part in call:
                 yield part
         except grpc.RpcError as error:
-            raise _from_rpc_error(error, self._target) from error
+            raise _from_rpc_error(error, self._target, self._closed) from error
         finally:
             call.cancel()  # a reader who leaves ends the work; a call that has ended is not touched
 
     async def close(self) -> None:
+        self._closed = True
         await self._channel.close()
 
 
 class InProcessTransport:
-    """The service itself, in this process. Needs ``vecinity[server]``."""
+    """The service itself, in this process. Needs the server part (``pip install .[server]``)."""
 
     def __init__(self, data_dir: str | Path) -> None:
         self._edge = _open_in_process(data_dir)
@@ -218,15 +231,30 @@ def _open_in_process(data_dir: str | Path) -> Any:
     try:
         server = importlib.import_module("vecinity.service.server")
     except ImportError as error:
-        raise VecinityError(f"in_process needs the server ({error}): pip install 'vecinity[server]'") from None
+        raise VecinityError(
+            f"in_process needs the server part ({error}): in the folder of Vecinity, pip install '.[server]'"
+        ) from None
     try:
         return server.open_in_process(data_dir)
     except server.IndexerError as error:
         raise VecinityError(str(error)) from error
 
 
-def _from_rpc_error(error: Any, target: str) -> VecinityError:
+def _checked(target: str) -> str:
+    if found := re.match(r"https?://", target):
+        raise InvalidArgumentError(f"target is {target!r}; a target is host:port, without {found[0]}")
+    return target
+
+
+def _refuse_if(closed: bool) -> None:
+    if closed:
+        raise UnavailableError(_CLOSED)
+
+
+def _from_rpc_error(error: Any, target: str, closed: bool) -> VecinityError:
     """The details that the server sent, or, where gRPC itself failed, its code and what that means."""
+    if closed:
+        return UnavailableError(_CLOSED)
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS_KEY:
             return from_status(status_pb2.Status.FromString(value))

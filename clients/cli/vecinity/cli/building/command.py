@@ -48,7 +48,7 @@ def build(
     A server on the same data directory goes on answering from the old version until the new one is complete, checked
     and good enough.
     """
-    require_server("build")
+    require_server("'vecinity build'")
     from vecinity.indexer.attributes import parse_attributes
     from vecinity.indexer.build import Build
     from vecinity.indexer.dataset import Source

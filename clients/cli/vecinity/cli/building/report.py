@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from vecinity.indexer.build import BuildReport
 
 
+_SHOWN_AS = {"recall_at_10_reached": "recall at 10, at most"}
+"""What a name of the summary does not say to people: searches reach so much if they spend as much as they can."""
+
+
 def show(report: BuildReport, as_json: bool) -> None:
     rows = [row_of(e.spec.description, e, e.effort) for e in report.tournament.entries] if report.tournament else []
     summary = _summary(report)
@@ -19,7 +23,7 @@ def show(report: BuildReport, as_json: bool) -> None:
         return
     if report.tournament is not None:
         print_tournament(rows, report.tournament.reason)
-    print_report("published", summary)
+    print_report("published", {_SHOWN_AS.get(name, name): value for name, value in summary.items()})
 
 
 def _summary(report: BuildReport) -> dict[str, object]:

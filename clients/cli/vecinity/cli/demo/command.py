@@ -43,6 +43,15 @@ class Step:
     seconds: float
 
 
+class Steps(list[Step]):
+    """The table as it grows. Where there are no bars, each line of it is shown as soon as its step has ended."""
+
+    def append(self, step: Step) -> None:
+        super().append(step)
+        if not sys.stderr.isatty():
+            typer.echo(f"{step.what}: {step.answer}{' in ' if step.answer else ''}{_time(step.seconds)}", err=True)
+
+
 def demo(
     data_dir: Annotated[
         Path, typer.Option(help="Where to keep the collections; an earlier demo there is replaced.")
@@ -61,10 +70,10 @@ def demo(
         corpus.write_corpus(write_corpus, lines=lines, seed=seed)
         typer.echo(f"wrote {lines:,} lines to {write_corpus}")
         return
-    require_server("demo")
+    require_server("'vecinity demo'")
     began = time.perf_counter()
     _clear(data_dir)
-    steps: list[Step] = []
+    steps = Steps()
     with tempfile.TemporaryDirectory() as folder:
         held_out = _build(Path(folder), data_dir, lines, seed, steps)
     with _server(data_dir, steps) as target:

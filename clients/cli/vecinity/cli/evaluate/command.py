@@ -58,7 +58,7 @@ def evaluate(
     Figures are those of gensim for the same vectors: evaluate_word_analogies (3cosadd; 3cosmul as most_similar_cosmul
     with its ε) and evaluate_word_pairs, words compared in upper case. Files with a fault are refused.
     """
-    require_server("evaluate")
+    require_server("'vecinity evaluate'")
     from vecinity.indexer.formats import read_word_vectors
     from vecinity.indexer.word_evaluation.files import read_pairs, read_questions
 

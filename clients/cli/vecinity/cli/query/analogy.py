@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.query.options import (
     AsJson,
@@ -26,10 +27,15 @@ from vecinity.cli.query.options import (
     Version,
     check_effort,
     open_client,
+    or_as_text,
     show,
+    with_hint,
 )
 from vecinity.cli.query.plan import Explain
-from vecinity.cli.query.terms import pairs, read_questions, signed
+from vecinity.cli.query.terms import Question, pairs, read_questions, signed
+
+if TYPE_CHECKING:
+    from vecinity.client import BatchSearchResult, Client
 
 _BATCH = 1_000
 
@@ -94,17 +100,17 @@ def analogy(
     }
     if file is None:
         positive, negative = signed(terms or (), by_text)
-        with open_client(target, data_dir, timeout) as client:
+        with open_client(target, data_dir, timeout) as client, or_as_text(by_text):
             result = client.solve_analogy(collection, positive, negative, include_texts=True, **options)
-        show(result, as_json)
+        show(result, as_json, filtered=filter is not None)
         return
     questions = list(read_questions(file, by_text))
     rows: list[tuple[str, ...]] = []
     with open_client(target, data_dir, timeout) as client:
         for begin in range(0, len(questions), _BATCH):
             batch = questions[begin : begin + _BATCH]
-            found = client.batch_solve_analogies(collection, [sides for _, sides in batch], **options)
-            for (written, _), hits in zip(batch, found, strict=True):
+            found = _solve(client, collection, file, batch, by_text, options)
+            for (_, written, _), hits in zip(batch, found, strict=True):
                 if as_json:
                     listed = [{"id": hit.id, "score": round(hit.score, 6)} for hit in hits]
                     print_json({"analogy": written, "hits": listed, "version": hits.version})
@@ -112,3 +118,29 @@ def analogy(
                     rows += [(written, hit.id, f"{hit.score:.4f}") for hit in hits] or [(written, "", "")]
     if not as_json:
         print_table(("analogy", "id", "score"), rows, numeric=1)
+
+
+def _solve(
+    client: Client,
+    collection: str,
+    file: Path,
+    questions: Sequence[Question],
+    by_text: bool,
+    options: dict[str, Any],
+) -> BatchSearchResult:
+    """
+    Raises:
+        CommandError: A word is not known: where it stands, and how to go on nevertheless.
+    """
+    from vecinity.client import NotFoundError
+
+    try:
+        return client.batch_solve_analogies(collection, [question.sides for question in questions], **options)
+    except NotFoundError as error:
+        if error.reason not in ("ERROR_REASON_ITEM_NOT_FOUND", "ERROR_REASON_UNKNOWN_WORD"):
+            raise
+        name = error.metadata.get("name", "")
+        line = next((f":{question.line}" for question in questions if question.has(name)), "")
+        ways = "--unknown-words skip leaves such words out"
+        ways = ways if by_text else f"--as-text takes words as the embedder writes them, {ways}"
+        raise CommandError(f"{file}{line}: {with_hint(error.message, ways)}", ExitCode.NOT_FOUND) from error

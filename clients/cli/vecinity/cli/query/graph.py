@@ -7,7 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from vecinity.cli.query.options import (
 )
 
 _LOOKUP_SECONDS = 30.0
+_TERMINAL_PAIRS = 100
 _SHOWN_EVERY = 64
 
 Out = Annotated[
@@ -73,6 +75,10 @@ def duplicates(
     collection: CollectionName,
     min_score: Annotated[float, typer.Option(help="Pairs that score at least this, under the collection's metric.")],
     out: Out = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help=f"The first so many pairs.  [default: {_TERMINAL_PAIRS} on a terminal, else all]", min=1),
+    ] = None,
     target_recall: TargetRecall = None,
     exact: Exact = False,
     version: Version = None,
@@ -83,18 +89,24 @@ def duplicates(
     """All pairs of items that are nearly the same, each pair once."""
     check_effort(target_recall, exact)
     written = _format_of(out)
+    if limit is None and out is None and sys.stdout.isatty():
+        limit = _TERMINAL_PAIRS
+    count, is_all = 0, True
     with open_client(target, data_dir, _LOOKUP_SECONDS) as client, ProgressBars() as bars:
-        found = client.duplicates(
+        found: Any = client.duplicates(
             collection, min_score, target_recall=target_recall, exact=exact, version=version, timeout=timeout
         )
-        with written(out, ("left", "right", "score")) as write:
-            for number, pair in enumerate(found, 1):
+        with closing(found), written(out, ("left", "right", "score")) as write:
+            for count, pair in enumerate(islice(found, limit), 1):
                 write(
                     [(pair.left, pair.right, f"{pair.score:.6g}")],
                     {"left": pair.left, "right": pair.right, "score": pair.score},
                 )
-                if not number % _SHOWN_EVERY:
-                    bars("duplicates", number, None, "pairs")
+                if not count % _SHOWN_EVERY:
+                    bars("duplicates", count, None, "pairs")
+            is_all = count != limit or next(found, None) is None
+    told = f"{count:,} pair{'' if count == 1 else 's'}"
+    typer.echo(f"{told}." if is_all else f"The first {told}; there are more: raise --limit.", err=True)
 
 
 Write = Callable[[Sequence[Sequence[str]], Any], None]

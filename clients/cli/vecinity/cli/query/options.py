@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vecinity.cli.exit_codes import CommandError
+from vecinity.cli.exit_codes import CommandError, ExitCode
+from vecinity.cli.extras import require_server
 from vecinity.cli.output import print_json, print_table
 from vecinity.cli.query.plan import plan_as_json, show_plan
 
@@ -55,6 +57,7 @@ def open_client(target: str | None, data_dir: Path | None, timeout: float) -> Cl
     if target is not None and data_dir is not None:
         raise CommandError("give --target or --data-dir, not both")
     if data_dir is not None:
+        require_server("--data-dir")
         return Client.in_process(data_dir, timeout=timeout)
     target = target or DEFAULT_TARGET
     return Client(target if ":" in target else f"{target}:{DEFAULT_PORT}", timeout=timeout)
@@ -76,7 +79,32 @@ def query_of(term: str, by_text: bool) -> str:
     return Text(term) if by_text else term
 
 
-def show(result: SearchResult, as_json: bool) -> None:
+@contextmanager
+def or_as_text(by_text: bool) -> Iterator[None]:
+    """Where terms are ids, and one is none: it may have been meant as a text.
+
+    Raises:
+        CommandError: As the `NotFoundError` within, and how a text is asked.
+    """
+    from vecinity.client import NotFoundError
+
+    try:
+        yield
+    except NotFoundError as error:
+        if by_text or error.reason != "ERROR_REASON_ITEM_NOT_FOUND":
+            raise
+        raise CommandError(with_hint(error.message, "a text? add --as-text"), ExitCode.NOT_FOUND) from error
+
+
+def with_hint(message: str, hint: str) -> str:
+    return f"{message}{'' if message.endswith('?') else ';'} {hint}"
+
+
+def show(result: SearchResult, as_json: bool, *, filtered: bool = False) -> None:
+    """
+    Args:
+        filtered: Whether a filter, and nothing else, chose among the items.
+    """
     has_texts = result.texts is not None and any(result.texts)
     if as_json:
         hits = [
@@ -122,7 +150,8 @@ def show(result: SearchResult, as_json: bool) -> None:
     if result.next_page_token:
         typer.echo(f"There are more: ask the same with --page-token {result.next_page_token}", err=True)
     if result.few_matches:
-        typer.echo("No more items meet what was asked of them.", err=True)
+        wish = "the filter" if filtered else f"what was asked of {'them' if result.ids else 'it'}"
+        typer.echo(f"{'No more items meet' if result.ids else 'No item meets'} {wish}.", err=True)
     if result.plan is not None:
         show_plan(result.plan)
 

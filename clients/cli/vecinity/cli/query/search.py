@@ -125,7 +125,7 @@ def search(
             asked: dict[str, Any] = {"text": text, "id": id, "positive": positive, "negative": negative}
             results = [client.search(collection, **asked, **options)]
     for result in results:
-        show(result, as_json)
+        show(result, as_json, filtered=filter is not None and min_score is None and group_by is None)
 
 
 def _item_or_text(client: Client, collection: str, query: str, options: dict[str, Any]) -> SearchResult:
@@ -142,10 +142,15 @@ def _item_or_text(client: Client, collection: str, query: str, options: dict[str
         if error.reason != "ERROR_REASON_ITEM_NOT_FOUND" and "page_token" not in error.violations:
             raise
         try:
-            return client.search(collection, text=query, **options)
+            found = client.search(collection, text=query, **options)
         except FailedPreconditionError as no_embedder:
             if no_embedder.reason != "ERROR_REASON_NO_EMBEDDER":
                 raise
+        else:
+            # One word may well be an id that was mistyped; what became of unknown words is told anyway.
+            if not query.split()[1:] and not found.unknown_words:
+                typer.echo(f"There is no item {query!r}: searched as a text.", err=True)
+            return found
         raise
 
 

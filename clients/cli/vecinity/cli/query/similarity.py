@@ -18,6 +18,7 @@ from vecinity.cli.query.options import (
     UnknownWordsOption,
     Version,
     open_client,
+    or_as_text,
     query_of,
     show_unknown,
 )
@@ -44,7 +45,7 @@ def similarity(
     """The score of two items, texts, or sets of them, with each other."""
     if sets and relative_to_top:
         raise CommandError("--relative-to-top does not go with --sets")
-    with open_client(target, data_dir, timeout) as client:
+    with open_client(target, data_dir, timeout) as client, or_as_text(by_text):
         if sets:
             one, other = ([query_of(term.strip(), by_text) for term in side.split(",")] for side in (left, right))
             score = client.set_similarity(collection, one, other, unknown_words=unknown_words, version=version)
@@ -75,7 +76,7 @@ def odd_one_out(
     as_json: AsJson = False,
 ) -> None:
     """The item that fits least among several: the farthest from the mean of all."""
-    with open_client(target, data_dir, timeout) as client:
+    with open_client(target, data_dir, timeout) as client, or_as_text(by_text):
         odd = client.odd_one_out(
             collection, [query_of(term, by_text) for term in terms], unknown_words=unknown_words, version=version
         )

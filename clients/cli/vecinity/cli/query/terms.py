@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vecinity.cli.exit_codes import CommandError
 from vecinity.cli.query.options import query_of
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 Sides = tuple["list[Query | Term]", "list[Query | Term]"]
 """The terms added and the terms subtracted."""
+
+
+class Question(NamedTuple):
+    """An analogy in a file.
+
+    Attributes:
+        line: Where it stands, from 1.
+        written: With signs, as people write it.
+    """
+
+    line: int
+    written: str
+    sides: Sides
+
+    def has(self, term: str) -> bool:
+        return any(term in side for side in self.sides)
 
 
 def signed(terms: Sequence[str], by_text: bool) -> Sides:
@@ -52,8 +68,8 @@ def pairs(examples: Sequence[str], by_text: bool) -> list[tuple[Query, Query]]:
     return [(query_of(left, by_text), query_of(right, by_text)) for left, right in split]
 
 
-def read_questions(path: Path, by_text: bool) -> Iterator[tuple[str, Sides]]:
-    """The analogies in a file, and how each is written.
+def read_questions(path: Path, by_text: bool) -> Iterator[Question]:
+    """The analogies in a file.
 
     A line holds terms with signs, or three or four words without, which ask for the fourth as in questions-words.txt:
     ``man king woman queen`` is king - man + woman. Lines that are empty or begin with a colon are passed over.
@@ -70,9 +86,9 @@ def read_questions(path: Path, by_text: bool) -> Iterator[tuple[str, Sides]]:
         words = line.split()
         if len(words) in (3, 4) and not any(word[0] in "+-" for word in words):
             a, b, c = (query_of(word, by_text) for word in words[:3])
-            yield f"{b} - {a} + {c}", ([b, c], [a])
+            yield Question(number, f"{b} - {a} + {c}", ([b, c], [a]))
             continue
         try:
-            yield line, signed([line], by_text)
+            yield Question(number, line, signed([line], by_text))
         except CommandError as error:
             raise CommandError(f"{path}:{number}: {error}") from error

@@ -43,7 +43,10 @@ class AsyncSearchMethods(AsyncCaller):
             negative: Examples of what is not wanted; their mean is subtracted.
             page_token: With the option `min_score`: where an earlier result said to go on (`next_page_token`). All
                 else must be as it was then. `search_all` does this.
-            options: `HitOptions`: how many hits and which, what to spend, what they carry.
+            options: `HitOptions`, whose documentation says more. How many: `k` (10). What to spend: one of
+                `target_recall`, `exact` and `effort`. Which items: `filter`, `min_score`, `group_by` and
+                `hits_per_group`, `diversity` and `candidates`, `farthest`. What hits carry: `include_texts`,
+                `include_vectors`, `include_attributes`. And `version`, `unknown_words`, `explain`, `timeout`.
         """
         request = convert.search_request(collection, vector, id, text, positive, negative, page_token, options)
         return await self._call(convert.SEARCH, request, options.get("timeout"))

@@ -9,7 +9,7 @@ import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import ArrayLike
 
-from vecinity.client._convert.fields import Method, block, listed, numbers, query, unsigned
+from vecinity.client._convert.fields import Method, block, listed, numbers, query, real, unsigned
 from vecinity.client._convert.search import batch_search_result, search_result
 from vecinity.client._options import AnalogyOptions, analogy_fields
 from vecinity.client._types import Query, Term, Text
@@ -53,7 +53,7 @@ def batch_solve_analogies_request(
         for sign, name, side in ((1, "positive", positive), (-1, "negative", negative)):
             for term in listed(f"analogies[{number}], {name},", side):
                 one, weight = term if isinstance(term, Term) else (term, 1.0)
-                if not weight > 0:
+                if not real("weight", weight) > 0:
                     raise InvalidArgumentError(f"analogies[{number}], {name}: a weight is {weight}, not above 0")
                 terms.append(one)
                 weights.append(sign * weight)
@@ -121,7 +121,7 @@ def _terms(terms: Sequence[Query] | ArrayLike) -> core_pb2.QueryBatch:
 
 def _term(value: Query | Term) -> search_service_pb2.AnalogyTerm:
     if isinstance(value, Term):
-        return search_service_pb2.AnalogyTerm(query=query(value.query), weight=value.weight)
+        return search_service_pb2.AnalogyTerm(query=query(value.query), weight=real("weight", value.weight))
     return search_service_pb2.AnalogyTerm(query=query(value))
 
 

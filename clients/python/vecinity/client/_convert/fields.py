@@ -36,13 +36,16 @@ class Method(Generic[R]):
 
 def parameters(target_recall: float | None, exact: bool, effort: Effort | None) -> core_pb2.SearchParameters:
     """What decides how much a search spends; at most one of the three may be given."""
+    exact = flag("exact", exact)
     if sum((target_recall is not None, exact, effort is not None)) > 1:
         raise InvalidArgumentError("give at most one of target_recall, exact and effort")
     if target_recall is not None:
-        return core_pb2.SearchParameters(target_recall=target_recall)
+        return core_pb2.SearchParameters(target_recall=real("target_recall", target_recall))
     if exact:
         return core_pb2.SearchParameters(exact=True)
     if effort is not None:
+        if not isinstance(effort, Effort):
+            raise InvalidArgumentError(f"effort is {effort!r}; it must be an Effort, such as Effort(nprobe=16)")
         numbers = {name: unsigned(name, value) for name, value in effort._asdict().items()}
         return core_pb2.SearchParameters(effort=core_pb2.Effort(**numbers))
     return core_pb2.SearchParameters()
@@ -56,7 +59,11 @@ def query(value: Query) -> core_pb2.Query:
         return core_pb2.Query(id=value)
     if isinstance(value, int | np.integer):
         raise InvalidArgumentError(f"ids are strings: write {str(value)!r}, not {value!r}")
-    return core_pb2.Query(vector=core_pb2.Vector(packed=numbers(value, 1).tobytes()))
+    return vector_query(value)
+
+
+def vector_query(vector: ArrayLike) -> core_pb2.Query:
+    return core_pb2.Query(vector=core_pb2.Vector(packed=numbers(vector, 1).tobytes()))
 
 
 def query_pairs(name: str, pairs: Sequence[tuple[Query, Query]]) -> list[search_service_pb2.QueryPair]:
@@ -93,6 +100,13 @@ def listed(name: str, values: Sequence[R]) -> Sequence[R]:
     return values
 
 
+def strings(name: str, values: Sequence[str]) -> Sequence[str]:
+    for position, value in enumerate(listed(name, values)):
+        if not isinstance(value, str):
+            raise InvalidArgumentError(f"{name}[{position}] must be a string, not {value!r}")
+    return values
+
+
 def one_of(name: str, kind: type[E], value: E | str) -> E:
     """The member of a `StrEnum` that a caller named."""
     try:
@@ -119,3 +133,18 @@ def unsigned(name: str, value: int, bits: int = 32) -> int:
     if not 0 <= number < 1 << bits:
         raise InvalidArgumentError(f"{name} is {number}; it must be from 0 to {(1 << bits) - 1}")
     return number
+
+
+def real(name: str, value: float) -> float:
+    try:
+        if not isinstance(value, str | bytes):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise InvalidArgumentError(f"{name} is {value!r}; it must be a number")
+
+
+def flag(name: str, value: bool | None) -> bool:
+    if not isinstance(value, int | np.bool_ | None) or value not in (False, True, None):
+        raise InvalidArgumentError(f"{name} is {value!r}; it must be True or False")
+    return bool(value)

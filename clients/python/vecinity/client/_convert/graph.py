@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from google.protobuf.message import Message
 
-from vecinity.client._convert.fields import Method, parameters, unsigned
+from vecinity.client._convert.fields import Method, parameters, real, unsigned
 from vecinity.client._types import Duplicate, Effort, Neighbours
 from vecinity.v1 import search_service_pb2
 
@@ -34,7 +34,7 @@ def duplicates_request(
     return search_service_pb2.FindDuplicatesRequest(
         collection=collection,
         version=unsigned("version", version or 0, 64),
-        min_score=min_score,
+        min_score=real("min_score", min_score),
         parameters=parameters(target_recall, exact, effort),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecinity.client._convert.attributes import attributes
-from vecinity.client._convert.fields import Method, array, block, listed, query
+from vecinity.client._convert.fields import Method, array, block, listed, query, real, strings, vector_query
 from vecinity.client._convert.plan import plan
 from vecinity.client._convert.unknown_words import unknown_words
 from vecinity.client._options import HitOptions, request_fields
@@ -34,7 +34,11 @@ def search_request(
     page_token: str,
     options: HitOptions,
 ) -> search_service_pb2.SearchRequest:
-    given = [query(value) for value in (vector, id, None if text is None else Text(text)) if value is not None]
+    given = [] if vector is None else [vector_query(vector)]
+    if id is not None:
+        given.append(_by_id(id))
+    if text is not None:
+        given.append(_by_text(text))
     if positive is not None or negative is not None:
         given.append(_examples(positive or (), negative or ()))
     if len(given) != 1:
@@ -45,6 +49,18 @@ def search_request(
         page_token=page_token,
         **request_fields(options),
     )
+
+
+def _by_id(id: str) -> core_pb2.Query:
+    if not isinstance(id, str | int | np.integer):  # numbers have a message of their own
+        raise InvalidArgumentError("id is one string; for several use batch_search(ids=…)")
+    return query(id)
+
+
+def _by_text(text: str) -> core_pb2.Query:
+    if not isinstance(text, str):
+        raise InvalidArgumentError("text is one string; for several use batch_search(texts=…)")
+    return query(Text(text))
 
 
 def _examples(positive: Sequence[Query | Term], negative: Sequence[Query | Term]) -> core_pb2.Query:
@@ -58,7 +74,7 @@ def _examples(positive: Sequence[Query | Term], negative: Sequence[Query | Term]
 
 def _weighted(value: Query | Term) -> core_pb2.WeightedQuery:
     if isinstance(value, Term):
-        return core_pb2.WeightedQuery(query=query(value.query), weight=value.weight)
+        return core_pb2.WeightedQuery(query=query(value.query), weight=real("weight", value.weight))
     return core_pb2.WeightedQuery(query=query(value))
 
 
@@ -74,9 +90,9 @@ def batch_search_request(
     if vectors is not None:
         batch = core_pb2.QueryBatch(vectors=block(vectors))
     elif ids is not None:
-        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=listed("ids", ids)))
+        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=strings("ids", ids)))
     else:
-        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=listed("texts", texts or ())))
+        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=strings("texts", texts or ())))
     return search_service_pb2.BatchSearchRequest(
         collection=collection,
         queries=batch,

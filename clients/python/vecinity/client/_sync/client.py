@@ -35,8 +35,8 @@ class Client(SearchMethods, AnalogyMethods, SimilarityMethods, GraphMethods, Col
     def in_process(cls, data_dir: str | Path, *, timeout: float | None = None) -> Client:
         """A client that answers from a data directory in this process, without a server.
 
-        For notebooks and batch jobs. Needs ``vecinity[server]``. Opening takes as long as it takes to compare the
-        checksums of all collections.
+        For notebooks and batch jobs. Needs the server part (``pip install .[server]``). Opening takes as long as it
+        takes to compare the checksums of all collections.
 
         Raises:
             VecinityError: The server part is not installed, or `data_dir` is not a data directory.
