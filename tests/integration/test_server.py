@@ -42,12 +42,12 @@ def refused(call: Future[Any]) -> bool:
     return call.done() and isinstance(call.exception(), errors.ResourceExhaustedError)
 
 
-def under_way(client: Client, ask: Callable[[], Future[Any]], calls_max: int) -> list[Future[Any]]:
-    """As many calls as a server allows, all of them under way, since it refuses another."""
+def under_way(other: Client, ask: Callable[[], Future[Any]], calls_max: int) -> list[Future[Any]]:
+    """As many calls as a server allows, all of them under way: it refuses one that comes by another connection."""
     calls = [ask() for _ in range(calls_max)]
     while True:
         try:
-            client.get_collection("mine")  # waits for no other call
+            other.get_collection("mine")  # waits for no other call
         except errors.ResourceExhaustedError:
             return calls
         calls = [ask() if refused(call) else call for call in calls]  # it came while ours was under way
@@ -195,9 +195,13 @@ def test_sigterm_lets_calls_under_way_end(tmp_path: Path) -> None:
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
     settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "1", "VECINITY_DRAIN_SECONDS": "60"}
-    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
+    with (
+        running_server(data_dir, tmp_path / "log", **settings) as server,
+        Client(server.target) as client,
+        Client(server.target) as other,
+    ):
         with ThreadPoolExecutor(1) as pool:
-            [call] = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=10), 1)
+            [call] = under_way(other, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=10), 1)
             server.process.send_signal(signal.SIGTERM)
             assert len(call.result(60)) == 10_000
         assert server.process.wait(30) == 0
@@ -221,12 +225,16 @@ def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     publish_vectors(data_dir, "mine", clustered(20_000, dimension=256), tmp_path, family=Family.FLAT)
     queries = clustered(10_000, dimension=256, seed=5)
-    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "4", "VECINITY_DRAIN_SECONDS": "60"}
-    with running_server(data_dir, tmp_path / "log", **settings) as server, Client(server.target) as client:
-        with ThreadPoolExecutor(4) as pool:
-            calls = under_way(client, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=50), 4)
+    settings = {"VECINITY_THREADS": "1", "VECINITY_CALLS_MAX": "2", "VECINITY_DRAIN_SECONDS": "60"}
+    with (
+        running_server(data_dir, tmp_path / "log", **settings) as server,
+        Client(server.target) as client,
+        Client(server.target) as other,
+    ):
+        with ThreadPoolExecutor(2) as pool:
+            calls = under_way(other, lambda: pool.submit(client.batch_search, "mine", vectors=queries, k=50), 2)
             server.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: re.search(r"stopping +calls=[34] ", server.log()))
+            wait_until(lambda: re.search(r"stopping +calls=[12] ", server.log()))
             server.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             assert server.process.wait(30) == 0

@@ -3,7 +3,6 @@
 import gzip
 import itertools
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -54,23 +53,16 @@ class ByCosMul(KeyedVectors):
 
 @pytest.mark.parametrize("restrict_vocab", [10_000, None])
 @pytest.mark.parametrize("method", list(Method))
-def test_google_analogies_are_gensims_and_faster(
-    model: Word2VecModel, method: Method, restrict_vocab: int | None
-) -> None:
+def test_google_analogies_are_gensims(model: Word2VecModel, method: Method, restrict_vocab: int | None) -> None:
     theirs = (KeyedVectors if method is Method.COS_ADD else ByCosMul)(60)
     theirs.add_vectors(model.words, model.vectors)
-    began = time.process_time()
     _, sections = theirs.evaluate_word_analogies(str(QUESTIONS), restrict_vocab=restrict_vocab)
-    their_s = time.process_time() - began
-    began = time.process_time()
     ours = analogy_accuracy(
         model.words, model.vectors, QUESTIONS, restrict_vocab, method=method, epsilon=GENSIM_EPSILON
     )
-    our_s = time.process_time() - began
     wanted = [(s["section"], len(s["correct"]), len(s["correct"]) + len(s["incorrect"])) for s in sections[:-1]]
     assert [(s.section, s.correct, s.asked) for s in ours.sections] == wanted
     assert ours.total.correct > 100
-    assert their_s / our_s > 4  # in processor time: less depends on what else runs
 
 
 @pytest.mark.parametrize("path", PAIRS, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -49,39 +50,46 @@ class EmbedderKeeper:
             while True:
                 await self._asked()
                 began = time.monotonic()
+                lived = False
                 try:
                     self.process = await self._started()
                 except OSError as error:  # no memory, or too many processes: later there may be room
                     _log.warning("the process that embeds can't start", reason=str(error))
                 else:
-                    await self._attend(self.process)
+                    lived = await self._attend(self.process)
                     code = await self.process.wait()
                     _log.warning("the process that embeds died: another starts when it is needed", exit_code=code)
-                steady = time.monotonic() - began > _STEADY_SECONDS
-                if not steady:
+                if not lived:
                     self._send_away()
+                steady = time.monotonic() - began > _STEADY_SECONDS
                 await asyncio.sleep(_PAUSE_SECONDS if steady else _LONG_PAUSE_SECONDS)
         finally:
             await self._end()
 
-    async def _attend(self, process: Process) -> None:
-        """Listen to the process until it ends, or has been silent for so long that it is killed."""
+    async def _attend(self, process: Process) -> bool:
+        """Listen to the process until it ends, or has been silent for so long that it is killed.
+
+        Returns:
+            Whether it ever said something, which it does as soon as it takes connections.
+        """
         assert process.stdout is not None
+        heard = False
         async with aclosing(silences(process.stdout)) as looks:
             async for silent in looks:
+                heard = heard or not silent
                 if silent >= self._timeout_seconds:
                     _log.warning("the process that embeds is killed, as it stays silent", seconds=silent)
                     with contextlib.suppress(ProcessLookupError):
                         process.kill()
-                    return
+                    break
+        return heard
 
     def _send_away(self) -> None:
         """Close the connections that nobody has taken: who waits there is told, and not left to wait for ever."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                _, descriptors, _, _ = socket.recv_fds(self._theirs, 1, 1, socket.MSG_DONTWAIT)
-                for descriptor in descriptors:
-                    os.close(descriptor)
+        while select.select([self._theirs], [], [], 0)[0]:  # `recv_fds` has no eye for MSG_DONTWAIT
+            _, descriptors, _, _ = socket.recv_fds(self._theirs, 1, 1)
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     async def _asked(self) -> None:
         """Wait until somebody has sent a connection. It is left where it is, for the process."""
