@@ -155,10 +155,14 @@ BAD: list[tuple[Callable[[Client], Iterator[Any]], type[Exception], str]] = [
     (lambda c: c.neighbours("words", k=-1), errors.InvalidArgumentError, "k is -1"),
     (lambda c: c.neighbours("words", version=9), errors.NotFoundError, "no published version 9"),
     (lambda c: c.neighbours("words", target_recall=1.5), errors.InvalidArgumentError, "above 0 and below 1"),
-    (lambda c: c.neighbours("cosine-flat", effort=Effort(4)), errors.InvalidArgumentError, "family, flat"),
+    (
+        lambda c: c.neighbours("cosine-flat", effort=Effort(4)),
+        errors.InvalidArgumentError,
+        "a flat index has no nprobe",
+    ),
     (lambda c: c.duplicates("nope", 0.5), errors.NotFoundError, "no collection 'nope'"),
     (lambda c: c.duplicates("words", float("nan")), errors.InvalidArgumentError, "min_score: is NaN"),
-    (lambda c: c.duplicates("words", None), errors.InvalidArgumentError, "min_score: is required"),  # type: ignore[arg-type]
+    (lambda c: c.duplicates("words", None), errors.InvalidArgumentError, "min_score is None"),  # type: ignore[arg-type]
     (lambda c: c.duplicates("words", 0.5, version=9), errors.NotFoundError, "no published version 9"),
     (lambda c: c.duplicates("words", 0.5, exact=True, target_recall=0.5), errors.InvalidArgumentError, "at most one"),
     (lambda c: c.duplicates("cosine-hnsw", 0.5, effort=Effort(4)), errors.InvalidArgumentError, "family, hnsw"),
