@@ -279,7 +279,8 @@ def peer(
         np.save(folder / f"{part}.npy", array)
     files = [str(folder / f"{part}.npy") for part in ("rows", "queries", "truth")]
     options = ["--in-flight", "1,16,64", "--seconds", str(arguments.seconds), "--folder", str(folder)]
-    command = [str(arguments.peers), str(HERE / "peers" / f"{name}.py"), *files, *options]
+    # -P: pgvector.py must not be found in the place of the package it imports.
+    command = [str(arguments.peers), "-P", str(HERE / "peers" / f"{name}.py"), *files, *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     yield from map(json.loads, done.stdout.splitlines())
 
