@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from indexes import made
 
-from vecinity.indexer.ann import EXACT, Effort, Family, FilteredIndex, Index
+from vecinity.indexer.ann import EXACT, INVERTED_LISTS, Effort, Family, FilteredIndex, Index
+from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.metric import Metric
 
 ROWS = 4_000
@@ -99,13 +100,32 @@ def test_lists_are_visited_until_they_held_enough() -> None:
     assert lists is not None
     counts = lists.count(np.flatnonzero(lists.of_row >= len(lists.sizes) // 2))
     queries = np.asarray(index.vectors[:30])
-    ranked = index._structure.faiss.quantizer.search(queries, len(lists.sizes))[1]  # type: ignore[union-attr]
+    ranked_scores, ranked = index._structure.faiss.quantizer.search(queries, len(lists.sizes))  # type: ignore[union-attr]
     for wanted in (1, 50, 1e9):
-        probes = lists.probes(queries, counts, wanted, 2)
-        for line, visited in zip(ranked, probes.tolist(), strict=True):
-            enough = min(wanted, counts.sum())
-            assert counts[line[:visited]].sum() >= enough
-            assert visited == 2 or counts[line[: visited - 1]].sum() < enough
+        visits = lists.visits(queries, counts, wanted, 2)
+        enough = min(wanted, counts.sum())
+        for nearest, visited in zip(ranked, visits.lists, strict=True):
+            looked_at = max(2, int((np.cumsum(counts[nearest]) < enough).sum()) + 1)
+            expected = [number for number in nearest[:looked_at].tolist() if counts[number]]
+            assert [number for number in visited.tolist() if number >= 0] == expected
+        np.testing.assert_allclose(visits.scores[:, 0], ranked_scores[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("family", sorted(INVERTED_LISTS))
+def test_lists_of_each_querys_own_hold_what_as_many_for_all_do(family: Family, metric: Metric) -> None:
+    index = made(family, metric, ROWS)
+    lists = index.lists
+    assert lists is not None
+    queries, every = np.asarray(index.vectors[:30]), np.ones(ROWS, dtype=bool)
+    within = RowSet.of(every)
+    effort = Effort(nprobe=5, k_factor=8 if index.needs_rerank else 0)
+    visits = lists.visits(queries, lists.count(within.rows), 1, 5)
+    scores, rows = index.search_visits(queries, 10, effort, visits, within)
+    expected_scores, expected = index.search(queries, 10, effort, within=within)
+    same = np.mean(rows == expected)
+    assert same > 0.99  # two lists may be as near
+    np.testing.assert_allclose(scores[rows == expected], expected_scores[rows == expected], rtol=1e-5)
 
 
 def test_what_a_graph_does_not_reach_is_looked_for_among_the_rows_of_the_filter_only(

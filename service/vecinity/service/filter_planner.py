@@ -19,7 +19,7 @@ _LISTS_FACTOR = 2.0
 """What a search of inverted lists costs through a filter that lets the share s pass, as a multiple of the same without:
 this times s^(-1/4), as measured by tests/benchmarks/bench_filters.py."""
 
-_GRAPH_DEPTH = 1.5
+_GRAPH_DEPTH = 2
 """Rows that a search of a graph fetches, for each one that must pass the filter."""
 
 

@@ -14,6 +14,7 @@ from all that pass, and is compared with every one of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 
@@ -28,13 +29,15 @@ from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.metric import Vectors
 
 _EXPONENT = 2 / 3
-_MARGIN = 1.2
+_MARGIN = 1.35
 
-_CANDIDATES = 2
+_CANDIDATES = 1.5
 """So many times as many are re-ranked: the scores of rows far from a query lie closer together than codes can tell."""
 
-_GROUPS_PER_DOUBLING = 4
-_DEPTH = 1.5
+_RANKED_MAX = 1 << 20
+"""Queries × lists that are ranked at a time, in some 30 bytes each."""
+
+_DEPTH = 2
 _DEEPER = 4
 
 FEW_QUERIES = 3
@@ -114,15 +117,14 @@ class FilteredIndex:
         assert lists is not None
         seen = effort.nprobe * self.within.size / len(lists.sizes)
         wanted = max(_MARGIN * seen * self.density**_EXPONENT, k)
-        probes = lists.probes(queries, counts, wanted, effort.nprobe)
+        deep = replace(effort, k_factor=math.ceil(_CANDIDATES * effort.k_factor))
         scores = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
-        # Queries of about the same depth go together: FAISS takes one number of lists for all of a call.
-        depths = np.ceil(_GROUPS_PER_DOUBLING * np.log2(probes)).astype(np.int64)
-        for depth in np.unique(depths):
-            group = np.flatnonzero(depths == depth)
-            deep = replace(effort, nprobe=int(probes[group].max()), k_factor=_CANDIDATES * effort.k_factor)
-            scores[group], rows[group] = self.index.search(queries[group], k, deep, within=self.within)
+        step = max(1, _RANKED_MAX // len(lists.sizes))
+        for begin in range(0, len(queries), step):
+            part = slice(begin, begin + step)
+            visits = lists.visits(queries[part], counts, wanted, effort.nprobe)
+            scores[part], rows[part] = self.index.search_visits(queries[part], k, deep, visits, self.within)
         return scores, rows
 
     def _search_graph(self, queries: Vectors, k: int, effort: Effort) -> tuple[Vectors, Rows]:

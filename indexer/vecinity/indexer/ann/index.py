@@ -11,7 +11,7 @@ from vecinity.indexer.ann.effort import CANDIDATES_K_MIN, Effort
 from vecinity.indexer.ann.exact import exact_search
 from vecinity.indexer.ann.graphs import Hnsw
 from vecinity.indexer.ann.inverted_lists import InvertedLists
-from vecinity.indexer.ann.lists import Lists
+from vecinity.indexer.ann.lists import Lists, Visits
 from vecinity.indexer.ann.nsg import Nsg
 from vecinity.indexer.ann.scores import Rows, best, exact_scores
 from vecinity.indexer.ann.selection import RowSet
@@ -115,11 +115,33 @@ class Index:
         size = len(self.vectors) if within is None else within.count
         if self._structure is None or effort.exact or not size:
             return exact_search(queries, self.vectors, k, self.metric, within)
-        count = k
-        if self.needs_rerank:
-            count = max(min(max(k, CANDIDATES_K_MIN) * effort.k_factor, size), k)
-        scores, rows = self._find(queries, k, count, effort, within)
-        if complete and rows[:, min(k, size) - 1].min(initial=0) < 0:
+        scores, rows = self._find(queries, k, self._candidates_of(k, effort, size), effort, within)
+        return self._completed(scores, rows, queries, k, within) if complete else (scores, rows)
+
+    def search_visits(
+        self, queries: Vectors, k: int, effort: Effort, visits: Visits, within: RowSet
+    ) -> tuple[Vectors, Rows]:
+        """As `search`, with lists of its own for each query instead of as many for all.
+
+        Args:
+            effort: Its nprobe plays no part.
+            visits: What `Lists.visits` of this index's `lists` gave.
+            within: The rows that may be found, at least one.
+        """
+        assert self.lists is not None
+        candidates = self._candidates_of(k, effort, within.count)
+        found = self._as_scores(*self.lists.search(queries, candidates, visits, within))
+        return self._completed(*self._best(queries, k, *found), queries, k, within)
+
+    def _candidates_of(self, k: int, effort: Effort, size: int) -> int:
+        return max(min(max(k, CANDIDATES_K_MIN) * effort.k_factor, size), k) if self.needs_rerank else k
+
+    def _completed(
+        self, scores: Vectors, rows: Rows, queries: Vectors, k: int, within: RowSet | None
+    ) -> tuple[Vectors, Rows]:
+        """The same, where those that found fewer rows than they could are searched exactly."""
+        size = len(self.vectors) if within is None else within.count
+        if rows[:, min(k, size) - 1].min(initial=0) < 0:
             short = rows[:, min(k, size) - 1] < 0
             scores[short], rows[short] = exact_search(queries[short], self.vectors, k, self.metric, within)
         return scores, rows
@@ -148,7 +170,10 @@ class Index:
             self.finish()
             if (found := self._structure.find_and_rerank(queries, k, count, effort, within)) is not None:
                 return self._as_scores(*found)
-        scores, rows = self._ask(queries, count, effort, within)
+        return self._best(queries, k, *self._ask(queries, count, effort, within))
+
+    def _best(self, queries: Vectors, k: int, scores: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
+        """The k best of candidates by exact scores."""
         # Vectors of float16 are found by other code than scores them, which adds up in another order.
         if self.needs_rerank or self.vectors.dtype == np.float16:
             return best(exact_scores(queries, self.vectors, rows, self.metric), rows, k)

@@ -13,9 +13,22 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from vecinity.indexer.ann.scores import Rows
+from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.metric import Vectors
 
-_FIRST_LOOK = 4
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The inverted lists that queries visit.
+
+    Attributes:
+        lists: int64 (n, nprobe), C-contiguous, nearest first; -1 for none, anywhere in a line.
+        scores: float32 (n, nprobe), C-contiguous, of their centroids; higher is closer.
+    """
+
+    lists: NDArray[np.int64]
+    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +62,49 @@ class Lists:
         """How many of `rows` each list holds, int64 (nlist,)."""
         return np.bincount(self.of_row[rows], minlength=len(self.sizes)).astype(np.int64)
 
-    def probes(self, queries: Vectors, counts: NDArray[np.int64], wanted: float, nprobe: int) -> NDArray[np.int64]:
-        """How many lists each query must visit, nearest first, to see `wanted` of the rows counted in `counts`.
+    def visits(self, queries: Vectors, counts: NDArray[np.int64], wanted: float, nprobe: int) -> Visits:
+        """Which lists each query must visit, nearest first, to see `wanted` of the rows counted in `counts`.
 
         Args:
             queries: float32 (n, d), prepared.
-            counts: int64 (nlist,), what `count` gave.
+            counts: int64 (nlist,), what `count` gave. A list that holds none is passed over.
             wanted: At least 1; if there are fewer rows, all lists that hold one are visited.
-            nprobe: A guess, which no answer is below.
+            nprobe: So many of the nearest are looked at in any case.
+        """
+        scores = self._scores_of_centroids(self._transformed(queries))
+        nearest = np.argsort(-scores, axis=1).astype(np.int64)
+        held = counts[nearest]
+        enough = min(int(np.ceil(wanted)), int(counts.sum()))
+        probes = np.maximum((np.cumsum(held, axis=1) < enough).sum(axis=1) + 1, nprobe)
+        width = min(int(probes.max(initial=1)), len(counts))
+        nearest = np.ascontiguousarray(nearest[:, :width])
+        scores = np.take_along_axis(scores, nearest, axis=1)
+        nearest[(held[:, :width] == 0) | (np.arange(width) >= probes[:, None])] = -1
+        return Visits(nearest, scores)
+
+    def search(self, queries: Vectors, count: int, visits: Visits, within: RowSet) -> tuple[Vectors, Rows]:
+        """What FAISS finds in the lists of each query's own.
+
+        Args:
+            queries: float32 (n, d), prepared.
+            visits: Of these queries.
+            within: The rows that may be found.
 
         Returns:
-            int64 (n,), from `nprobe` to nlist.
+            FAISS's distances or products float32 (n, count), best first, and rows int64 (n, count), -1 for none.
         """
-        ivf = faiss.try_extract_index_ivf(self._index)
+        ivf = faiss.extract_index_ivf(self._index)
         queries = self._transformed(queries)
-        enough = min(int(np.ceil(wanted)), int(counts.sum()))
-        probes = np.full(len(queries), ivf.nlist, dtype=np.int64)
-        open_queries = np.arange(len(queries))
-        # Ranking all lists costs more than visiting the few that most queries need.
-        for looked_at in dict.fromkeys((min(_FIRST_LOOK * nprobe, ivf.nlist), ivf.nlist)):
-            _, nearest = ivf.quantizer.search(np.ascontiguousarray(queries[open_queries]), looked_at)
-            seen = np.cumsum(np.where(nearest < 0, 0, counts[nearest]), axis=1)
-            done = seen[:, -1] >= enough
-            probes[open_queries[done]] = (seen[done] < enough).sum(axis=1) + 1
-            open_queries = open_queries[~done]
-            if not len(open_queries):
-                break
-        return np.clip(probes, min(nprobe, ivf.nlist), ivf.nlist)
+        n, nprobe = visits.lists.shape
+        found_scores = np.empty((n, count), dtype=np.float32)
+        rows = np.empty((n, count), dtype=np.int64)
+        centroid_scores = visits.scores if ivf.metric_type == faiss.METRIC_INNER_PRODUCT else -visits.scores
+        asked, lists, centroids, scores, found = (
+            faiss.swig_ptr(array) for array in (queries, visits.lists, centroid_scores, found_scores, rows)
+        )
+        parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=within.selector)
+        ivf.search_preassigned_c(n, asked, count, lists, centroids, scores, found, False, parameters)
+        return found_scores, rows
 
     def visited(self, queries: Vectors, nprobe: int) -> NDArray[np.int64]:
         """The lists that each query visits, nearest first: int64 (n, nprobe); -1 where there are fewer.
@@ -109,6 +138,15 @@ class Lists:
         """The mean number of rows in the first 1, 2, … nprobe lists; float64 (nprobe,)."""
         seen: NDArray[np.float64] = np.append(self.sizes, 0)[visited].cumsum(axis=1).mean(axis=0)
         return seen
+
+    def _scores_of_centroids(self, queries: Vectors) -> Vectors:
+        """float32 (n, nlist), higher is closer. NumPy ranks all of them in a third of the time of FAISS's heaps."""
+        quantizer = faiss.downcast_index(faiss.extract_index_ivf(self._index).quantizer)
+        centroids = faiss.rev_swig_ptr(quantizer.get_xb(), quantizer.ntotal * quantizer.d).reshape(-1, quantizer.d)
+        scores: Vectors = queries @ centroids.T
+        if quantizer.metric_type != faiss.METRIC_INNER_PRODUCT:
+            scores = 2 * scores - np.square(centroids).sum(axis=1) - np.square(queries).sum(axis=1, keepdims=True)
+        return scores
 
     def _transformed(self, queries: Vectors) -> Vectors:
         """The queries as the quantizer of the lists sees them, float32 (n, d')."""
