@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from vecinity.indexer.metric import Metric, prepare
 from vecinity.indexer.tournament import Entry, Fixed, Limits, run_tournament
 from vecinity.indexer.tournament import contest as contest_module
 from vecinity.indexer.tournament.choosing import _AS_FAST, _SURELY_FASTER
-from vecinity.indexer.tournament.contest import _other_settings
+from vecinity.indexer.tournament.contest import _other_codes, _other_settings
 
 HELD_OUT = np.arange(0, 3_000, 10, dtype=np.int64)
 
@@ -25,13 +25,34 @@ def settings(family: Family, *numbers: int) -> list[IndexSpec]:
     return [replace(IndexSpec(family), m=number) for number in numbers]
 
 
+@dataclass
+class Measured:
+    """What of a contest decides what is tried next."""
+
+    entries: list[Entry]
+    took: dict[IndexSpec, float]
+
+    def best(self) -> list[Entry]:
+        return self.entries
+
+
 def test_settings_are_tried_of_good_families_the_quickest_tried_first() -> None:
     pq, hnsw, slow = settings(Family.IVF_PQ, 1, 2, 3), settings(Family.HNSW, 4, 5), settings(Family.IVF_FLAT, 6, 7)
     took = {hnsw[0]: 3.0, pq[0]: 1.0, slow[0]: 2.0}
-    measured = best((Family.HNSW, 100), (Family.HNSW, 110), (Family.IVF_PQ, 124), (Family.IVF_FLAT, 126))
-    assert _other_settings([hnsw, pq, slow], measured, took) == [*pq[1:], hnsw[1]]
-    assert _other_settings([hnsw, pq, slow], [], took) == [*pq[1:], slow[1], hnsw[1]]
-    assert _other_settings([hnsw[:1]], measured, took) == []
+    entries = best((Family.HNSW, 100), (Family.HNSW, 110), (Family.IVF_PQ, 124), (Family.IVF_FLAT, 126))
+    measured, nothing = Measured(entries, took), Measured([], took)
+    assert _other_settings([hnsw, pq, slow], measured) == [*pq[1:], hnsw[1]]
+    assert _other_settings([hnsw, pq, slow], nothing) == [*pq[1:], slow[1], hnsw[1]]
+    assert _other_settings([hnsw[:1]], measured) == []
+    assert _other_settings([pq], Measured(entries, {**took, pq[1]: 1.0})) == [pq[2]]
+
+
+def test_codes_are_tried_in_as_many_lists_as_the_first_has() -> None:
+    first = IndexSpec(Family.IVF_PQ, nlist=8, subquantisers=48)
+    codes = [replace(first, subquantisers=number) for number in (32, 24, 16, 12)]
+    lists = replace(first, nlist=4)
+    assert _other_codes([first, codes[0], lists, *codes[1:]]) == codes[:3]
+    assert _other_codes(settings(Family.HNSW, 4, 5)) == []
 
 
 @pytest.mark.parametrize("metric", Metric)
@@ -55,7 +76,7 @@ def test_the_winner_reaches_the_target_on_the_sample(metric: Metric) -> None:
 
 
 def test_later_rounds_have_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contest_module, "_ROWS", 600)
+    monkeypatch.setattr(contest_module, "sample_rows", lambda *_: 600)
     vectors = prepare(clustered(3_000), Metric.COSINE)
     report = run_tournament(vectors, Metric.COSINE, HELD_OUT, Limits(0.9))
     assert report.entries[0].rows == 2_400
@@ -63,7 +84,7 @@ def test_later_rounds_have_more_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_round_that_there_is_no_time_for_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contest_module, "_ROWS", 600)
+    monkeypatch.setattr(contest_module, "sample_rows", lambda *_: 600)
     try_one = contest_module._Contest._try
     late: list[IndexSpec] = []
 

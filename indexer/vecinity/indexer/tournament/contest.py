@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -24,17 +25,29 @@ from vecinity.indexer.tournament.measuring import Round, Trial, build_trial, fin
 from vecinity.indexer.tournament.memory import index_bytes
 from vecinity.indexer.tournament.report import Entry, TournamentReport
 
-_ROWS = 16_384
+_FEWEST_ROWS, _ROWS_MIN, _ROWS_MAX = 1_000, 4_096, 16_384
+_SHARE_OF_ROWS = 1 / 20
+"""A sample of the first round: with twice the rows the choice was no better, and took twice as long."""
 _NUMBERS_MAX = 16_000_000
 """Rows × dimensions of a sample: several indexes of it are in memory at once."""
-_REPEATS = 3
+_REPEATS = 2
 _COMPARED = 8
-_COMPARED_REPEATS = 25
+_COMPARED_REPEATS = 10
 _STILL_IN = 1.25
 """A family that costs this many times the best is not tried with other settings."""
+_FIRST_FAMILIES, _CODES_TRIED_FIRST = 3, 3
+"""What is built first: families in the order of `first_candidates`, and codes beside those of the first."""
 _GROWTH = 4
 _FINALISTS = 3
 _SHARE_OF_BUILD_TIME = 0.25
+
+
+class _Standing(Protocol):
+    """What of a contest decides which settings are tried next."""
+
+    took: dict[IndexSpec, float]
+
+    def best(self) -> list[Entry]: ...
 
 
 @dataclass(slots=True)
@@ -206,13 +219,15 @@ def run_tournament(
     # A family may have smaller settings where its first is too large.
     entering = [specs[0] for specs in fitting.values() if specs]
     if entering:
-        count = min(len(order), _ROWS, max(1_000, _NUMBERS_MAX // dimension))
+        count = min(len(order), sample_rows(rows, dimension))
         held = draw(count)
-        contest.play(held, entering)
-        others_left = _other_settings([specs for specs in fitting.values() if specs], contest.best(), contest.took)
-        contest.play(held, [spec for spec in others_left if spec.nlist])
+        # Codes are tried while the graphs, which take longest, are still being built.
+        codes = [code for specs in fitting.values() for code in _other_codes(specs)]
+        contest.play(held, [*entering[:_FIRST_FAMILIES], *codes])
         # Settings are varied one by one: what is good together with the best of another is seen only now.
-        contest.play(held, contest.enter(_beside_best(contest, fixed)))
+        contest.play(held, [*contest.enter(_beside_best(contest, fixed)), *entering[_FIRST_FAMILIES:]])
+        others_left = _other_settings([specs for specs in fitting.values() if specs], contest)
+        contest.play(held, [spec for spec in others_left if spec.nlist])
         contest.play(held, [spec for spec in others_left if not spec.nlist])
         contest.compare(held)
         contest.trials.clear()  # which takes as much memory as the next round needs
@@ -226,17 +241,22 @@ def run_tournament(
     return TournamentReport(entries, reason(entries, limits), round(seconds, 2), limits.target_recall)
 
 
-def _other_settings(
-    families: Sequence[Sequence[IndexSpec]], best: Sequence[Entry], took: Mapping[IndexSpec, float]
-) -> list[IndexSpec]:
-    """Settings to try besides the first, of the families that did well: the families that take least time first.
+def _other_codes(specs: Sequence[IndexSpec]) -> list[IndexSpec]:
+    """The most promising codes to try besides those of the first, in lists as many."""
+    codes = [spec for spec in specs[1:] if spec.subquantisers and spec.nlist == specs[0].nlist]
+    return codes[:_CODES_TRIED_FIRST]
+
+
+def _other_settings(families: Sequence[Sequence[IndexSpec]], contest: _Standing) -> list[IndexSpec]:
+    """Settings to try besides those measured, of the families that did well: those that take least time first.
 
     Of every family, where none has reached the target yet.
     """
+    best = contest.best()
     alive = {e.spec.family for e in best if e.query_us <= _STILL_IN * best[0].query_us}
     trying = [specs for specs in families if not best or specs[0].family in alive]
-    trying.sort(key=lambda specs: took.get(specs[0], math.inf))
-    return [spec for specs in trying for spec in specs[1:]]
+    trying.sort(key=lambda specs: contest.took.get(specs[0], math.inf))
+    return [spec for specs in trying for spec in specs[1:] if spec not in contest.took]
 
 
 def _beside_best(contest: _Contest, fixed: Fixed) -> list[IndexSpec]:
@@ -271,12 +291,18 @@ def _play_finals(contest: _Contest, held: Round, slower: float) -> bool:
     return passed > 0
 
 
+def sample_rows(rows: int, dimension: int) -> int:
+    """Rows of the first round, of a collection of `rows` × `dimension`."""
+    count = min(max(int(rows * _SHARE_OF_ROWS), _ROWS_MIN), _ROWS_MAX)
+    return max(min(count, _NUMBERS_MAX // dimension), _FEWEST_ROWS)
+
+
 def allowance(rows: int, dimension: int, limits: Limits) -> float:
     """Processor seconds of each worker that a tournament may take.
 
-    They grow with what a build takes, and are a share of a limit on that.
+    They grow with what a build takes: a tenth of HNSW16's for 123,000 × 384. They are a share of a limit on that.
     """
-    seconds = min(max(rows * dimension / 4e6, 5.0), 60.0)
+    seconds = min(max(rows * dimension / 16e6, 3.0), 60.0)
     if limits.max_build_seconds is not None:
         seconds = min(seconds, _SHARE_OF_BUILD_TIME * limits.max_build_seconds)
     return seconds

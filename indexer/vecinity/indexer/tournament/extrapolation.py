@@ -3,8 +3,9 @@
 A search of inverted lists costs a fixed part (finding the lists, re-ranking) and a part that grows with the rows
 visited. With lists as the square root of the rows the same recall needs nearly the same number of lists, so the second
 part grows with the length of a list. A graph costs a power of the rows rather than their logarithm: its vectors leave
-the cache. The exponents are fitted on MiniLM embeddings, from 16,384 to 124,259 rows (docs/index-choice.md has the
-figures, and how far off they are).
+the cache. What a query asked alone pays besides is the call and, again, the cache: it grows too. The exponents are
+fitted on MiniLM embeddings and on mixtures of them, from 6,000 to 16,384 rows to 119,000 and 296,000
+(docs/index-choice.md has the figures, and how far off they are).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 
 from vecinity.indexer.ann import Effort, IndexSpec
 
-_FIXED_GROWTH = 0.10
-_PROBES_GROWTH = 0.08
-_GRAPH_SEARCH_GROWTH = 0.28
+_ALONE_GROWTH = 0.15
+_FIXED_GROWTH = 0.13
+_PROBES_GROWTH = 0.10
+_GRAPH_SEARCH_GROWTH = 0.30
 _GRAPH_BUILD_GROWTH = 1.35
 
 
@@ -50,10 +52,7 @@ class Sampled:
 
 
 def search_us(sampled: Sampled, spec: IndexSpec, rows: int) -> tuple[float, float]:
-    """What a query will cost with `spec` over all rows, alone and in a batch, in microseconds; never less than sampled.
-
-    A query asked alone pays the same more as one in a batch: what it pays besides is the call, not the rows.
-    """
+    """What a query will cost with `spec` over all rows, alone and in a batch, in µs; never less than sampled."""
     growth = rows / sampled.rows
     if growth <= 1:
         return sampled.single_us, sampled.batch_us
@@ -65,7 +64,8 @@ def search_us(sampled: Sampled, spec: IndexSpec, rows: int) -> tuple[float, floa
         longer = (rows / spec.nlist) / (sampled.rows / sampled.spec.nlist)
         fixed = (sampled.batch_us - scan) * math.pow(growth, _FIXED_GROWTH)
         batch = max(sampled.batch_us, fixed + scan * longer * math.pow(growth, _PROBES_GROWTH))
-    return sampled.single_us + batch - sampled.batch_us, batch
+    alone = max(sampled.single_us - sampled.batch_us, 0.0) * math.pow(growth, _ALONE_GROWTH)
+    return max(batch + alone, sampled.single_us), batch
 
 
 def build_seconds(sampled: Sampled, spec: IndexSpec, rows: int) -> float:
