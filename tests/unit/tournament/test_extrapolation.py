@@ -50,8 +50,8 @@ def test_the_cost_of_a_graph_grows_as_a_power() -> None:
     assert build_seconds(GRAPH, HNSW, 160_000) == pytest.approx(10**1.35)
 
 
-# At a recall@10 of .95: rows of a sample and of all; lists in both; microseconds of one thread on the sample, alone, in a
-# batch and there with twice the effort; and on all, alone and in a batch. MiniLM embeddings, 384 dimensions, on two
+# At a recall@10 of .95: rows of a sample and of all; lists in both; microseconds of one thread on the sample, alone, in
+# a batch and there with twice the effort; and on all, alone and in a batch. MiniLM embeddings, 384 dimensions, on two
 # machines, and mixtures of 128 dimensions.
 REAL = [
     ("IVF512,PQ192x4fs", (16_384, 124_259), (185, 510), (108, 42, 58), (151, 74)),
