@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from commands import running, vecinity
 from data_sets import glosses
+from google.protobuf.message import Message
 from reporting import ROOT, commit, dataset, pyplot, save
 
 from vecinity.client import Client
@@ -35,7 +36,7 @@ from vecinity.v1 import core_pb2, search_service_pb2
 
 HERE = Path(__file__).parent
 COLLECTION = "glosses"
-SEARCH = "/vecinity.v1.SearchService/Search"
+SEARCH, BATCH_SEARCH = "/vecinity.v1.SearchService/Search", "/vecinity.v1.SearchService/BatchSearch"
 HELD_OUT = 2_000
 K = 10
 ROUNDS = 3
@@ -82,7 +83,7 @@ def main() -> int:
     steps: dict[str, Callable[[], Iterable[Measured]]] = {
         "unary": lambda: unary(data_dir, requests, truth, arguments),
         "raw": lambda: [raw(data_dir, queries, truth)],
-        "batches": lambda: batches(data_dir, queries, truth),
+        "batches": lambda: batches(data_dir, queries, truth, arguments),
         "open": lambda: open_loop(data_dir, requests, arguments.cache, arguments.seconds),
         "pgvector": lambda: peer("pgvector", arguments, rows, queries, truth),
         "chroma": lambda: peer("chroma", arguments, rows, queries, truth),
@@ -112,9 +113,7 @@ def unary(data_dir: Path, requests: Path, truth: np.ndarray, arguments: argparse
             for _ in range(ROUNDS):
                 for name, address in addresses.items():
                     answers = arguments.cache / f"answers {name}"
-                    runs[name].append(
-                        load(address, requests, arguments.cache, level, arguments.seconds, answers=answers)
-                    )
+                    runs[name].append(load(address, requests, answers, IN_FLIGHT[level], arguments.seconds))
             for name, each in runs.items():
                 line = {key: statistics.median(run[key] for run in each) for key in each[0]}
                 found = None if name == ECHO else recall_of(arguments.cache / f"answers {name}", truth)
@@ -156,7 +155,7 @@ def claims(lines: Sequence[Measured]) -> Iterator[Measured]:
         return float(max(found)) if found else None
 
     calls = "calls_per_second"
-    batched = {size: of(RAW, f"queries_per_second_in_batches_of_{size}") for size in (64, 1_000)}
+    batched = {size: of(RAW, f"queries_per_second_in_batches_of_{size}") for size in (64, 100, 1_000)}
     pairs = [
         ("searches a second, ours by an empty gRPC server's", of("vecinity, nghttp2", calls), of(ECHO, calls), 2.2),
         ("searches a second, ours by raw FAISS in batches of 64", of("vecinity, nghttp2", calls), batched[64], 0.65),
@@ -169,14 +168,14 @@ def claims(lines: Sequence[Measured]) -> Iterator[Measured]:
         ),
         (
             "BatchSearch of 1,000 by raw FAISS",
-            of("vecinity, BatchSearch of 1000, two clients", "queries_per_second"),
+            of("vecinity, BatchSearch of 1000", "queries_per_second"),
             batched[1_000],
             0.9,
         ),
         (
-            "BatchSearch of 100 by raw FAISS in batches of 1,000",
-            of("vecinity, BatchSearch of 100, two clients", "queries_per_second"),
-            batched[1_000],
+            "BatchSearch of 100 by raw FAISS",
+            of("vecinity, BatchSearch of 100", "queries_per_second"),
+            batched[100],
             0.75,
         ),
         ("each at its best, by pgvector's", of("vecinity, nghttp2", calls), of("pgvector by pgbench", calls), 4.5),
@@ -233,40 +232,68 @@ def plot(lines: Sequence[Measured], path: Path) -> None:
     save(figure, path)
 
 
-def batches(data_dir: Path, queries: np.ndarray, truth: np.ndarray) -> Iterator[Measured]:
-    """BatchSearch by two clients at once, each with a connection of its own, as raw FAISS has two threads."""
-    with serving(data_dir) as address, Client(address) as one, Client(address) as other:
+def batches(
+    data_dir: Path, queries: np.ndarray, truth: np.ndarray, arguments: argparse.Namespace
+) -> Iterator[Measured]:
+    """BatchSearch: one call under way, two and four, each on a connection of its own."""
+    with serving(data_dir) as address:
         for size in (100, 1_000):
+            requests = arguments.cache / f"batches of {size}"
             parts = [queries[begin : begin + size] for begin in range(0, len(queries), size)]
-            found = [hits.scores for part in parts for hits in one.batch_search(COLLECTION, vectors=part, k=K)]
-            for name, clients in (("one client", (one,)), ("two clients", (one, other))):
-                speeds = []
-                for _ in range(ROUNDS):
-                    began = time.perf_counter()
-                    with ThreadPoolExecutor(len(clients)) as pool:
-                        tasks = [
-                            pool.submit(client.batch_search, COLLECTION, vectors=part, k=K)
-                            for _ in range(4)
-                            for client, part in zip(clients * len(parts), parts, strict=False)
-                        ]
-                        for task in tasks:
-                            task.result()
-                    speeds.append(4 * len(queries) / (time.perf_counter() - began))
+            write_payloads(requests, map(batch_request, parts))
+            for under_way in (1, 2, 4):
+                answers = arguments.cache / "answers of batches"
+                runs = [
+                    load(address, requests, answers, (under_way, 1), arguments.seconds, path=BATCH_SEARCH)
+                    for _ in range(ROUNDS)
+                ]
                 yield {
-                    "server": f"vecinity, BatchSearch of {size}, {name}",
-                    "recall": round(recall_at_k_with_ties(np.stack(found), truth), 4),
-                    "queries_per_second": round(statistics.median(speeds)),
+                    "server": f"vecinity, BatchSearch of {size}",
+                    "calls_under_way": under_way,
+                    "recall": recall_of(answers, truth, size),
+                    "queries_per_second": round(size * statistics.median(run["calls_per_second"] for run in runs)),
                 }
+            yield from python_batches(address, parts)
+
+
+def python_batches(address: str, parts: Sequence[np.ndarray]) -> Iterator[Measured]:
+    """The same by our Python client, which turns the answers into objects on the same processors."""
+    with Client(address) as one, Client(address) as other:
+        for clients in ((one,), (one, other)):
+            speeds = []
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                with ThreadPoolExecutor(len(clients)) as pool:
+                    tasks = [
+                        pool.submit(client.batch_search, COLLECTION, vectors=part, k=K)
+                        for _ in range(4)
+                        for client, part in zip(clients * len(parts), parts, strict=False)
+                    ]
+                    for task in tasks:
+                        task.result()
+                speeds.append(4 * sum(map(len, parts)) / (time.perf_counter() - began))
+            yield {
+                "server": f"vecinity, BatchSearch of {len(parts[0])} by its Python client",
+                "calls_under_way": len(clients),
+                "queries_per_second": round(statistics.median(speeds)),
+            }
 
 
 def open_loop(data_dir: Path, requests: Path, cache: Path, seconds: float) -> Iterator[Measured]:
-    """Latency at a constant rate: half of what the server can, and nearly all of it."""
-    with serving(data_dir) as address:
-        most = load(address, requests, cache, 64, seconds)["calls_per_second"]
-        for share in (0.5, 0.8, 0.95):
-            runs = [load(address, requests, cache, 64, seconds, rate=share * most) for _ in range(ROUNDS)]
-            line = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-            yield {"server": "vecinity, open loop", "share_of_capacity": share, "capacity": round(most), **line}
+    """Latency at a constant rate: shares of what the server can, nearly all of it at last; and of an empty server's."""
+    for name, start, shares in (
+        ("vecinity", lambda: serving(data_dir), (0.5, 0.8, 0.95)),
+        (ECHO, echoing, (0.5,)),
+    ):
+        with start() as address:
+            answers = cache / "answers"
+            most = load(address, requests, answers, IN_FLIGHT[64], seconds)["calls_per_second"]
+            for share in shares:
+                runs = [
+                    load(address, requests, answers, IN_FLIGHT[64], seconds, rate=share * most) for _ in range(ROUNDS)
+                ]
+                line = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+                yield {"server": f"{name}, open loop", "share_of_capacity": share, "capacity": round(most), **line}
 
 
 def peer(
@@ -304,9 +331,11 @@ def echoing() -> AbstractContextManager[str]:
     return running([sys.executable, str(HERE / "echo_server.py"), "2", str(K)])
 
 
-def load(address: str, requests: Path, cache: Path, in_flight: int, seconds: float, **more: object) -> Measured:
-    """What the load generator measures."""
-    connections, streams = IN_FLIGHT[in_flight]
+def load(
+    address: str, requests: Path, answers: Path, in_flight: tuple[int, int], seconds: float, **more: object
+) -> Measured:
+    """What the load generator measures, with so many connections and calls under way on each."""
+    connections, streams = in_flight
     options = {
         "port": address.rpartition(":")[2],
         "path": SEARCH,
@@ -314,7 +343,7 @@ def load(address: str, requests: Path, cache: Path, in_flight: int, seconds: flo
         "connections": connections,
         "streams": streams,
         "seconds": seconds,
-        "answers": cache / "answers",
+        "answers": answers,
         **more,
     }
     command = [
@@ -329,21 +358,38 @@ def load(address: str, requests: Path, cache: Path, in_flight: int, seconds: flo
 
 
 def write_requests(path: Path, queries: np.ndarray) -> None:
+    write_payloads(path, map(search_request, queries))
+
+
+def write_payloads(path: Path, requests: Iterable[Message]) -> None:
+    """What the load generator sends, in turn."""
     with path.open("wb") as file:
-        for query in queries:
-            vector = core_pb2.Vector(packed=query.astype("<f4").tobytes())
-            request = search_service_pb2.SearchRequest(collection=COLLECTION, query=core_pb2.Query(vector=vector), k=K)
+        for request in requests:
             payload = request.SerializeToString()
             file.write(len(payload).to_bytes(4, "little") + payload)
 
 
-def recall_of(answers: Path, truth: np.ndarray) -> float:
-    """recall@10 of the answers that came under load."""
+def search_request(query: np.ndarray) -> Message:
+    vector = core_pb2.Vector(packed=query.astype("<f4").tobytes())
+    return search_service_pb2.SearchRequest(collection=COLLECTION, query=core_pb2.Query(vector=vector), k=K)
+
+
+def batch_request(queries: np.ndarray) -> Message:
+    block = core_pb2.VectorBlock(count=len(queries), packed=queries.astype("<f4").tobytes())
+    return search_service_pb2.BatchSearchRequest(collection=COLLECTION, queries=core_pb2.QueryBatch(vectors=block), k=K)
+
+
+def recall_of(answers: Path, truth: np.ndarray, batch: int = 0) -> float:
+    """recall@10 of the answers that came under load, to Search or to BatchSearch of so many."""
     given, content, at = {}, answers.read_bytes(), 0
     while at < len(content):
         number, length = (int.from_bytes(content[at + i : at + i + 4], "little") for i in (0, 4))
-        response = search_service_pb2.SearchResponse.FromString(content[at + 8 : at + 8 + length])
-        given[number] = response.hits.scores
+        payload = content[at + 8 : at + 8 + length]
+        if batch:
+            scores = np.frombuffer(search_service_pb2.BatchSearchResponse.FromString(payload).scores, "<f4")
+            given.update(enumerate(scores.reshape(-1, K), number * batch))
+        else:
+            given[number] = search_service_pb2.SearchResponse.FromString(payload).hits.scores
         at += 8 + length
     places = sorted(given)
     return round(recall_at_k_with_ties(np.array([given[n] for n in places], dtype=np.float32), truth[places]), 4)
@@ -369,7 +415,7 @@ def raw(data_dir: Path, queries: np.ndarray, truth: np.ndarray) -> Measured:
 
     scores = -np.sort(-exact_scores(queries, vectors, search(0, len(queries)), Metric.COSINE), axis=1)
     line: Measured = {"server": RAW, "recall": round(recall_at_k_with_ties(scores, truth), 4)}
-    for size in (1, 64, 1_000):
+    for size in (1, 64, 100, 1_000):
         speeds = []
         for _ in range(ROUNDS):
             with ThreadPoolExecutor(2, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:

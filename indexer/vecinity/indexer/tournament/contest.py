@@ -26,13 +26,13 @@ from vecinity.indexer.tournament.memory import index_bytes
 from vecinity.indexer.tournament.report import Entry, TournamentReport
 
 _FEWEST_ROWS, _ROWS_MIN, _ROWS_MAX = 1_000, 4_096, 16_384
-_SHARE_OF_ROWS = 1 / 20
+_SHARE_OF_ROWS = 1 / 25
 """A sample of the first round: with twice the rows the choice was no better, and took twice as long."""
 _NUMBERS_MAX = 16_000_000
 """Rows × dimensions of a sample: several indexes of it are in memory at once."""
 _REPEATS = 2
 _COMPARED = 8
-_COMPARED_REPEATS = 10
+_COMPARED_REPEATS = 6
 _STILL_IN = 1.25
 """A family that costs this many times the best is not tried with other settings."""
 _FIRST_FAMILIES, _CODES_TRIED_FIRST = 3, 3
