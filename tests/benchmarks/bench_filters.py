@@ -71,34 +71,36 @@ def main() -> int:
 def measure(family: Family, rows: np.ndarray, queries: np.ndarray, known: list[Case]) -> bool:
     index, calibration = build(family, rows)
     base = plan(ANY_EFFORT, Asked(K), index.spec, calibration, rows=len(rows), default_recall=TARGET)
-    (unfiltered_us,), found = timed_together(queries, lambda batch: index.search(batch, K, base.effort)[0])
+    costs, found = timed_together(queries, lambda batch: index.search(batch, K, base.effort)[0])
+    unfiltered_us = float(costs.min())
     truth = np.vstack([index.search(queries[b : b + BATCH], K, EXACT)[0] for b in range(0, len(queries), BATCH)])
     print(f"\n{index.spec.description}, {base.effort}")
     print(f"unfiltered: recall {recall_at_k_with_ties(found, truth):.3f}, {unfiltered_us:.0f} µs a query")
     print("selectivity  correlation   density  strategy          recall     µs  × unfiltered  exact  × without exact")
-    lowest, highest = 1.0, 0.0
+    lowest, highest, dearest = 1.0, 0.0, 0.0
     for share in SELECTIVITIES:
         answers: dict[str, list[Answer]] = {}
         for case in synthetic(rows, queries, share):
             answers.setdefault(case.name, []).append(ask(index, base, case))
         for name, of_name in answers.items():
-            recall, ratio = show(f"{share}", name, of_name)
-            lowest = min(lowest, recall)
-            highest = max(highest, ratio)
+            recall, ratio, by_index = show(f"{share}", name, of_name)
+            lowest, highest, dearest = min(lowest, recall), max(highest, by_index), max(dearest, ratio)
     for case in known:
-        lowest = min(lowest, show(f"{case.mask.mean():.4f}", case.name, [ask(index, base, case)])[0])
+        recall, ratio, by_index = show(f"{case.mask.mean():.4f}", case.name, [ask(index, base, case)])
+        lowest, highest, dearest = min(lowest, recall), max(highest, by_index), max(dearest, ratio)
     met = lowest >= TARGET - 0.01 and highest <= 3
     print(
         json.dumps(
             {
                 "benchmark": "filters",
-                "claim": "recall@10 through filters, and the cost of those answered by the index",
+                "claim": "recall@10 through filters, and the cost beside that of exact comparisons",
                 "index": index.spec.description,
                 "items": len(rows),
                 "ours": round(lowest, 4),
                 "target": TARGET - 0.01,
                 "slowest_ratio": round(highest, 2),
                 "slowest_ratio_target": 3,
+                "slowest_ratio_with_exact": round(dearest, 2),
                 "met": bool(met),
             }
         ),
@@ -107,14 +109,14 @@ def measure(family: Family, rows: np.ndarray, queries: np.ndarray, known: list[C
     return bool(met)
 
 
-def show(share: str, name: str, answers: list[Answer]) -> tuple[float, float]:
-    """A line of the table; returns the recall and the ratio of what the index did."""
+def show(share: str, name: str, answers: list[Answer]) -> tuple[float, float, float]:
+    """A line of the table; returns the recall, the ratio, and that of what the index did."""
     names = "/".join(sorted({answer.strategy for answer in answers}))
     numbers = np.mean([(a.recall, a.us, a.ratio, a.by_index, a.exact, a.density) for a in answers], axis=0)
     recall, us, ratio, by_index, exact, density = numbers.tolist()
     line = f"{share:>11}  {name:12}  {density:7.3f}  {names:16}  {recall:6.3f} {us:6.0f}  {ratio:12.2f}"
     print(f"{line}  {exact:5.0%}  {by_index:16.2f}")
-    return recall, by_index
+    return recall, ratio, by_index
 
 
 def build(family: Family, rows: np.ndarray) -> tuple[Index, Calibration]:
@@ -136,8 +138,8 @@ def build(family: Family, rows: np.ndarray) -> tuple[Index, Calibration]:
 Search = Callable[[np.ndarray], np.ndarray]
 
 
-def timed_together(queries: np.ndarray, *searches: Search) -> tuple[list[float], np.ndarray]:
-    """Microseconds of processor time for a query, the lowest of some runs in turns, and the scores the first found."""
+def timed_together(queries: np.ndarray, *searches: Search) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds of processor time for a query, (RUNS, searches), in turns, and the scores that the first found."""
     costs = np.empty((RUNS, len(searches)))
     for run in range(RUNS):
         for place, search in enumerate(searches):
@@ -146,7 +148,7 @@ def timed_together(queries: np.ndarray, *searches: Search) -> tuple[list[float],
             costs[run, place] = (time.process_time() - began) / len(queries) * 1e6
             if not place:
                 scores = found
-    return costs.min(axis=0).tolist(), scores
+    return costs, scores
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Answer:
 
 
 class Watched(FilteredIndex):
-    """Knows how many queries it compared with every match, and how long that took."""
+    """Knows how many queries a graph left to be compared with every match, and how long that took."""
 
     queries, seconds = 0, 0.0
 
@@ -194,19 +196,24 @@ def ask(index: Index, base: Plan, case: Case) -> Answer:
         queries=BATCH,
     )
     k = min(K, through.count)
-    (us, unfiltered_us), found = timed_together(
-        case.queries,
-        lambda batch: through.search(batch, k, planned.effort)[0],
-        lambda batch: index.search(batch, k, base.effort)[0],
-    )
-    asked = RUNS * len(case.queries)
-    exact, exact_us = through.queries / asked, through.seconds / asked * 1e6
+    exact_us: list[float] = []
+
+    def search(batch: np.ndarray) -> np.ndarray:
+        before = through.seconds
+        scores = through.search(batch, k, planned.effort)[0]
+        exact_us.append(through.seconds - before)
+        return scores
+
+    costs, found = timed_together(case.queries, search, lambda batch: index.search(batch, k, base.effort)[0])
+    us, unfiltered_us = costs.min(axis=0).tolist()
+    exact = through.queries / (RUNS * len(case.queries))
+    of_runs = np.array(exact_us).reshape(RUNS, -1).sum(axis=1) / len(case.queries) * 1e6
     truth = np.vstack(
         [through.search(case.queries[b : b + BATCH], k, EXACT)[0] for b in range(0, len(case.queries), BATCH)]
     )
     assert planned.strategy is not None
     recall = recall_at_k_with_ties(found, truth)
-    by_index = max(us - exact_us, 0) / unfiltered_us
+    by_index = float((costs[:, 0] - of_runs).min()) / unfiltered_us
     return Answer(recall, us, us / unfiltered_us, by_index, exact, through.density, planned.strategy)
 
 

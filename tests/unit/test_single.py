@@ -6,18 +6,21 @@ import asyncio
 import gc
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from conftest import clustered, publish_vectors
 
 from vecinity.client import AsyncClient, InvalidArgumentError
-from vecinity.indexer.ann import Family
+from vecinity.indexer.ann import Effort, Family
 from vecinity.service.call import Call
 from vecinity.service.config import Config
+from vecinity.service.planner import Plan
 from vecinity.service.query import Search
 from vecinity.service.server import Service
+from vecinity.service.single import share_queries
+from vecinity.service.store import OpenVersion
 
 
 async def test_searches_that_leave_out_few_and_many_items_can_come_together(tmp_path: Path) -> None:
@@ -77,3 +80,21 @@ async def test_a_version_that_was_asked_is_let_go(tmp_path: Path, family: Family
     finally:
         gc.unfreeze()
         await service.stop()
+
+
+@pytest.mark.parametrize(
+    ("queries", "threads", "query_us", "k", "share"),
+    [
+        (1_000, 2, 50, 10, 256),
+        (100, 2, 50, 10, 50),
+        (100, 16, 50, 10, 32),  # not less: a search of a few takes as long as one of many
+        (10_000, 2, 1_000, 10, 64),  # twenty milliseconds would be 20: not less than a batch of single searches
+        (10_000, 2, 200, 10, 100),
+        (10_000, 2, 50, 1_000, 65),
+        (10_000, 2, 0, 10, 64),  # unmeasured
+    ],
+)
+def test_what_a_thread_takes_of_a_call(queries: int, threads: int, query_us: float, k: int, share: int) -> None:
+    version = cast(OpenVersion, None)  # of which only an exact search asks
+    chosen = Plan(Effort(nprobe=8), 0.95, query_us=query_us)
+    assert share_queries(version, chosen, k, queries, threads) == share

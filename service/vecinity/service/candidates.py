@@ -30,8 +30,8 @@ class Finder(Protocol):
 
     queries: Vectors
 
-    def chunk_queries(self, chosen: Plan) -> int:
-        """How many queries a thread takes at a time."""
+    def chunk_queries(self, chosen: Plan, share: int) -> int:
+        """How many queries a thread takes at a time; `share` of those that ask the index once."""
         ...
 
     def plan(self, chosen: Plan) -> Plan:

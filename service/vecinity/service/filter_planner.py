@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vecinity.indexer.ann import EXACT
+from vecinity.indexer.ann import EXACT, GRAPH_DEPTH
 from vecinity.service.planner import Plan, Strategy, Wish
 
 _MANY_QUERIES = 16
@@ -18,9 +18,6 @@ _INDEX_FACTOR = {True: 1.0, False: 2.0}
 _LISTS_FACTOR = 2.0
 """What a search of inverted lists costs through a filter that lets the share s pass, as a multiple of the same without:
 this times s^(-1/4), as measured by tests/benchmarks/bench_filters.py."""
-
-_GRAPH_DEPTH = 2
-"""Rows that a search of a graph fetches, for each one that must pass the filter."""
 
 
 def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, matches: int, queries: int = 1) -> Plan:
@@ -89,5 +86,5 @@ def _index_us(base: Plan, k: int, rows: int, matches: int) -> float:
     """What a query would cost through the index; 0 for an effort that was not measured."""
     if base.effort.nprobe:
         return base.query_us * _LISTS_FACTOR * float((rows / max(matches, 1)) ** 0.25)
-    fetched = _GRAPH_DEPTH * k * rows / max(matches, 1)
+    fetched = GRAPH_DEPTH * k * rows / max(matches, 1)
     return base.query_us * max(1.0, fetched / max(base.effort.ef_search, 1))

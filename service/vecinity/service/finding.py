@@ -22,7 +22,6 @@ from vecinity.service.analogy.terms import Float64s, Terms
 from vecinity.service.planner import Plan, exactly
 from vecinity.service.store import OpenVersion
 
-_INDEX_CHUNK = 64
 _SCAN_CHUNK_MAX = 2_048
 _SCAN_SCORES = 150_000_000
 """Analogies × rows that a thread compares between two looks at the deadline: some hundred milliseconds."""
@@ -85,10 +84,10 @@ class _AnalogyFinder(ABC):
             return chosen
         return replace(chosen, predicted_recall=None, source=None)
 
-    def chunk_queries(self, chosen: Plan) -> int:
+    def chunk_queries(self, chosen: Plan, share: int) -> int:
         """See `Finder.chunk_queries`."""
         if not chosen.effort.exact:
-            return _INDEX_CHUNK
+            return max(1, share // self.searches)
         fair = -(-len(self._terms) // self._threads)
         return max(1, min(fair, _SCAN_CHUNK_MAX, max(_SCAN_MIN, _SCAN_SCORES // max(self._segment.rows, 1))))
 

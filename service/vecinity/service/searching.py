@@ -30,15 +30,11 @@ from vecinity.service.single import (
     Asking,
     Ready,
     SingleSearches,
-    chunk_queries,
     is_plain,
+    share_queries,
 )
 from vecinity.service.store import OpenVersion
 from vecinity.service.times import Part, taking
-
-_BATCH_CHUNK_MAX = 256
-"""Queries of one call between two looks at its deadline, some ten milliseconds: by IVF256,PQ96x4fs a query takes 56 µs
-among 250, and 65 among 64."""
 
 _CHUNK_HITS = 8_192
 """Hits in a chunk whose texts or attributes are looked up: some ten milliseconds, in which Python does nothing else."""
@@ -94,8 +90,9 @@ class Searcher:
             ready = Ready.of(version, search, chosen, raw=False, without=_width(left_out))
             return await self._singles.find(call, version, ready, Asking(vectors, left_out))
         groups = await self._groups(call, version, search)
-        fair = -(-len(vectors) // self._pools.threads)
-        size = _chunk_size(version, chosen, search, fair) if finder is None else finder.chunk_queries(chosen)
+        size = _chunk_size(version, chosen, search, len(vectors), self._pools.threads)
+        if finder is not None:
+            size = finder.chunk_queries(chosen, size)
         begins = iter(range(0, len(vectors), size))
         parts: dict[int, FoundPart] = {}
 
@@ -255,13 +252,9 @@ def _width(left_out: Rows | None) -> int:
     return 0 if left_out is None else left_out.shape[1]
 
 
-def _chunk_size(version: OpenVersion, chosen: Plan, search: Search, fair: int) -> int:
-    """Queries of a batch that a thread takes at a time.
-
-    Args:
-        fair: A thread's share of all.
-    """
-    size = chunk_queries(version, chosen) if chosen.effort.exact else min(fair, _BATCH_CHUNK_MAX)
+def _chunk_size(version: OpenVersion, chosen: Plan, search: Search, queries: int, threads: int) -> int:
+    """As `share_queries`, with what is done about the hits after they are found."""
+    size = share_queries(version, chosen, search.k, queries, threads)
     if search.include_texts or search.include_attributes:
         size = min(size, _CHUNK_HITS // search.k)
     if search.selection.diversity is not None:

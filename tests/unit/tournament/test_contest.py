@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +9,12 @@ from conftest import clustered
 from vecinity.indexer.ann import GRAPHS, INVERTED_LISTS, Effort, Family, IndexSpec
 from vecinity.indexer.errors import SettingError
 from vecinity.indexer.metric import Metric, prepare
+from vecinity.indexer.progress import silent
 from vecinity.indexer.tournament import Entry, Fixed, Limits, run_tournament
 from vecinity.indexer.tournament import contest as contest_module
+from vecinity.indexer.tournament.candidates import variations
 from vecinity.indexer.tournament.choosing import _AS_FAST, _SURELY_FASTER
-from vecinity.indexer.tournament.contest import _other_codes, _other_settings
+from vecinity.indexer.tournament.contest import _beside_best, _Contest, _other_codes, _other_settings
 
 HELD_OUT = np.arange(0, 3_000, 10, dtype=np.int64)
 
@@ -25,26 +27,28 @@ def settings(family: Family, *numbers: int) -> list[IndexSpec]:
     return [replace(IndexSpec(family), m=number) for number in numbers]
 
 
-@dataclass
-class Measured:
-    """What of a contest decides what is tried next."""
-
-    entries: list[Entry]
-    took: dict[IndexSpec, float]
-
-    def best(self) -> list[Entry]:
-        return self.entries
-
-
 def test_settings_are_tried_of_good_families_the_quickest_tried_first() -> None:
     pq, hnsw, slow = settings(Family.IVF_PQ, 1, 2, 3), settings(Family.HNSW, 4, 5), settings(Family.IVF_FLAT, 6, 7)
     took = {hnsw[0]: 3.0, pq[0]: 1.0, slow[0]: 2.0}
-    entries = best((Family.HNSW, 100), (Family.HNSW, 110), (Family.IVF_PQ, 124), (Family.IVF_FLAT, 126))
-    measured, nothing = Measured(entries, took), Measured([], took)
-    assert _other_settings([hnsw, pq, slow], measured) == [*pq[1:], hnsw[1]]
-    assert _other_settings([hnsw, pq, slow], nothing) == [*pq[1:], slow[1], hnsw[1]]
-    assert _other_settings([hnsw[:1]], measured) == []
-    assert _other_settings([pq], Measured(entries, {**took, pq[1]: 1.0})) == [pq[2]]
+    measured = best((Family.HNSW, 100), (Family.HNSW, 110), (Family.IVF_PQ, 124), (Family.IVF_FLAT, 126))
+    assert _other_settings([hnsw, pq, slow], measured, took) == [*pq[1:], hnsw[1]]
+    assert _other_settings([hnsw, pq, slow], [], took) == [*pq[1:], slow[1], hnsw[1]]
+    assert _other_settings([hnsw[:1]], measured, took) == []
+    assert _other_settings([pq], measured, {**took, pq[1]: 1.0}) == [pq[2]]
+
+
+def test_other_numbers_of_lists_are_tried_with_the_best_codes() -> None:
+    first = IndexSpec(Family.IVF_PQ, nlist=512, subquantisers=192)
+    for codes in (192, 96):
+        winner = replace(first, subquantisers=codes)
+        contest = _Contest(np.empty((100_000, 384), np.float32), Metric.COSINE, Limits(), silent, 1, 5.0, np.inf)
+        # All are entered before any is tried: the memory they would take is looked at first.
+        contest.enter([first, *variations(first, 100_000, 384, Fixed())])
+        contest.entries[winner] = Entry(winner, 1, Effort(nprobe=1), 0.95, 50, 50)
+        contest.took[first] = contest.took[winner] = 1.0
+        trying = _beside_best(contest, Fixed())
+        assert [(spec.nlist, spec.subquantisers) for spec in trying[:2]] == [(256, codes), (1024, codes)]
+        assert first not in trying and winner not in trying
 
 
 def test_codes_are_tried_in_as_many_lists_as_the_first_has() -> None:

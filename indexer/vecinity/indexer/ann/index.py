@@ -130,7 +130,7 @@ class Index:
         """
         assert self.lists is not None
         candidates = self._candidates_of(k, effort, within.count)
-        found = self._as_scores(*self.lists.search(queries, candidates, visits, within))
+        found = self._as_scores(*self.lists.search(visits, candidates, within))
         return self._completed(*self._best(queries, k, *found), queries, k, within)
 
     def _candidates_of(self, k: int, effort: Effort, size: int) -> int:

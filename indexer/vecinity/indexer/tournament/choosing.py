@@ -12,8 +12,8 @@ from vecinity.indexer.tournament.report import Entry
 _AS_FAST = 1.03
 """Differences up to this are noise, so that the smaller index is the better one."""
 _SURELY_FASTER = 1.15
-"""What a graph is expected to cost is off by up to so much (docs/index-choice.md), and it takes several times the build
-time of lists: it must beat them by more."""
+"""What a graph is expected to cost is less sure than what lists are (docs/index-choice.md), and it takes several times
+their build time: it must beat them by more."""
 _OVER_MEMORY = "over --max-memory"
 _OVER_TIME = "over --max-build-time"
 _NOT_MEASURED = "not measured"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Protocol
 
 import numpy as np
 
@@ -25,12 +24,15 @@ from vecinity.indexer.tournament.measuring import Round, Trial, build_trial, fin
 from vecinity.indexer.tournament.memory import index_bytes
 from vecinity.indexer.tournament.report import Entry, TournamentReport
 
-_FEWEST_ROWS, _ROWS_MIN, _ROWS_MAX = 1_000, 4_096, 16_384
+_ROWS_MIN, _ROWS_MAX = 4_096, 16_384
+_ROWS_LEAST = 1_000
+"""However large `_NUMBERS_MAX` lets them be."""
 _SHARE_OF_ROWS = 1 / 25
 """A sample of the first round: with twice the rows the choice was no better, and took twice as long."""
 _NUMBERS_MAX = 16_000_000
 """Rows × dimensions of a sample: several indexes of it are in memory at once."""
 _REPEATS = 2
+"""Enough to say which few are compared again."""
 _COMPARED = 8
 _COMPARED_REPEATS = 6
 _STILL_IN = 1.25
@@ -40,14 +42,6 @@ _FIRST_FAMILIES, _CODES_TRIED_FIRST = 3, 3
 _GROWTH = 4
 _FINALISTS = 3
 _SHARE_OF_BUILD_TIME = 0.25
-
-
-class _Standing(Protocol):
-    """What of a contest decides which settings are tried next."""
-
-    took: dict[IndexSpec, float]
-
-    def best(self) -> list[Entry]: ...
 
 
 @dataclass(slots=True)
@@ -72,6 +66,7 @@ class _Contest:
     workers: int = field(default_factory=available_cpus)
     spent: float = 0.0
     lock: Lock = field(default_factory=Lock)
+    lists_lock: Lock = field(default_factory=Lock)
     entries: dict[IndexSpec, Entry] = field(default_factory=dict)
     list_seconds: dict[tuple[int, int], float] = field(default_factory=dict)
     took: dict[IndexSpec, float] = field(default_factory=dict)
@@ -103,6 +98,7 @@ class _Contest:
                     if (trial := job.result()) is not None:
                         trials.append((spec, trial))
                 except InputError:  # FAISS can't train it on these rows
+                    self.took.setdefault(spec, 0.0)
                     self.entries[spec] = replace(self.entries[spec], excluded="can't be trained on a sample")
         self.trials.update(trials)
         self._time([spec for spec, _ in trials], held, _REPEATS)
@@ -128,9 +124,10 @@ class _Contest:
         began = time.thread_time()
         scaled = on_sample(spec, self.rows, len(held.rows))
         key = (scaled.nlist, len(held.rows))
-        if scaled.nlist and key not in self.list_seconds:
-            lists_alone = IndexSpec(Family.IVF_FLAT, nlist=scaled.nlist)
-            self.list_seconds[key] = build_trial(lists_alone, held, self.seed).train_seconds
+        with self.lists_lock:  # once for all the candidates that wait
+            if scaled.nlist and key not in self.list_seconds:
+                lists_alone = IndexSpec(Family.IVF_FLAT, nlist=scaled.nlist)
+                self.list_seconds[key] = build_trial(lists_alone, held, self.seed).train_seconds
         trial = build_trial(scaled, held, self.seed)
         find_effort(trial, held, self.limits.target_recall)
         took = (time.thread_time() - began) / self.workers
@@ -226,7 +223,7 @@ def run_tournament(
         contest.play(held, [*entering[:_FIRST_FAMILIES], *codes])
         # Settings are varied one by one: what is good together with the best of another is seen only now.
         contest.play(held, [*contest.enter(_beside_best(contest, fixed)), *entering[_FIRST_FAMILIES:]])
-        others_left = _other_settings([specs for specs in fitting.values() if specs], contest)
+        others_left = _other_settings([specs for specs in fitting.values() if specs], contest.best(), contest.took)
         contest.play(held, [spec for spec in others_left if spec.nlist])
         contest.play(held, [spec for spec in others_left if not spec.nlist])
         contest.compare(held)
@@ -247,25 +244,27 @@ def _other_codes(specs: Sequence[IndexSpec]) -> list[IndexSpec]:
     return codes[:_CODES_TRIED_FIRST]
 
 
-def _other_settings(families: Sequence[Sequence[IndexSpec]], contest: _Standing) -> list[IndexSpec]:
-    """Settings to try besides those measured, of the families that did well: those that take least time first.
+def _other_settings(
+    families: Sequence[Sequence[IndexSpec]], best: Sequence[Entry], took: Mapping[IndexSpec, float]
+) -> list[IndexSpec]:
+    """Settings to try besides those tried, of the families that did well: the families that take least time first.
 
     Of every family, where none has reached the target yet.
     """
-    best = contest.best()
     alive = {e.spec.family for e in best if e.query_us <= _STILL_IN * best[0].query_us}
     trying = [specs for specs in families if not best or specs[0].family in alive]
-    trying.sort(key=lambda specs: contest.took.get(specs[0], math.inf))
-    return [spec for specs in trying for spec in specs[1:] if spec not in contest.took]
+    trying.sort(key=lambda specs: took.get(specs[0], math.inf))
+    return [spec for specs in trying for spec in specs[1:] if spec not in took]
 
 
 def _beside_best(contest: _Contest, fixed: Fixed) -> list[IndexSpec]:
-    """Variations of the best lists that have not entered yet."""
+    """Variations of the best lists that have not been tried yet, other numbers of lists first."""
     best = next((entry.spec for entry in contest.best() if entry.spec.nlist), None)
     if best is None:
         return []
     rows, dimension = contest.vectors.shape
-    return [spec for spec in variations(best, rows, dimension, fixed) if spec not in contest.entries]
+    others = [spec for spec in variations(best, rows, dimension, fixed) if spec not in contest.took]
+    return sorted(others, key=lambda spec: spec.nlist == best.nlist)
 
 
 def _play_finals(contest: _Contest, held: Round, slower: float) -> bool:
@@ -294,13 +293,13 @@ def _play_finals(contest: _Contest, held: Round, slower: float) -> bool:
 def sample_rows(rows: int, dimension: int) -> int:
     """Rows of the first round, of a collection of `rows` × `dimension`."""
     count = min(max(int(rows * _SHARE_OF_ROWS), _ROWS_MIN), _ROWS_MAX)
-    return max(min(count, _NUMBERS_MAX // dimension), _FEWEST_ROWS)
+    return max(min(count, _NUMBERS_MAX // dimension), _ROWS_LEAST)
 
 
 def allowance(rows: int, dimension: int, limits: Limits) -> float:
     """Processor seconds of each worker that a tournament may take.
 
-    They grow with what a build takes: a tenth of HNSW16's for 123,000 × 384. They are a share of a limit on that.
+    They grow with what a build takes: an eighth of HNSW16's for 123,000 × 384. They are a share of a limit on that.
     """
     seconds = min(max(rows * dimension / 16e6, 3.0), 60.0)
     if limits.max_build_seconds is not None:

@@ -29,11 +29,14 @@ def sums(terms: Terms, metric: Metric, field: str) -> Vectors:
             range.
     """
     with np.errstate(over="ignore"):  # becomes infinity, which is refused by name
-        weights = terms.weights
+        which, weights = terms.padded()
         if metric is Metric.COSINE:
             # Only the direction counts; scaled, no weight leaves the range of the sum.
-            weights = weights / np.repeat(np.add.reduceat(np.abs(weights), terms.starts), terms.counts)
-        total = np.add.reduceat(weights[:, None] * terms.vectors[terms.which], terms.starts, axis=0)
+            weights = weights / np.abs(weights).sum(axis=1, keepdims=True)
+        total = np.zeros((len(terms), terms.vectors.shape[1]))
+        for vector, weight in zip(which.T, weights.T, strict=True):  # half the time of `np.add.reduceat`
+            here = np.flatnonzero(weight)
+            total[here] += weight[here, None] * terms.vectors[vector[here]]
         return directions(total, metric, field) if metric is Metric.COSINE else _ready(total, metric, field)
 
 
