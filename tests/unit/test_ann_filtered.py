@@ -150,18 +150,24 @@ def test_filtered_lists_of_every_family_and_metric(
     np.testing.assert_array_equal(through.search(queries, 10, effort)[1], rows)
 
 
-def test_lists_are_ranked_rightly_far_from_the_origin() -> None:
+@pytest.mark.parametrize("far", [np.full(32, 3_000), np.r_[1e8, np.zeros(31)]], ids=["all moved", "one of them far"])
+def test_lists_are_ranked_rightly_however_long_their_centroids(far: np.ndarray) -> None:
     index = made(Family.IVF_FLAT, Metric.EUCLIDEAN, ROWS)
     lists = index.lists
     assert lists is not None
     quantizer = index._structure.faiss.quantizer  # type: ignore[union-attr]
-    moved = quantizer.reconstruct_n(0, quantizer.ntotal) + np.float32(3_000)
+    centroids, queries = quantizer.reconstruct_n(0, quantizer.ntotal), np.asarray(index.vectors[:20])
+    if far.all():
+        centroids, queries = centroids + far, queries + far
+    else:
+        centroids[7] += far
+    centroids, queries = centroids.astype(np.float32), queries.astype(np.float32)
     quantizer.reset()
-    quantizer.add(moved)
-    queries = np.asarray(index.vectors[:20]) + np.float32(3_000)
-    distances = np.square(queries[:, None].astype(np.float64) - moved[None]).sum(axis=2)
+    quantizer.add(centroids)
+    distances = np.square(queries[:, None].astype(np.float64) - centroids[None]).sum(axis=2)
     visits = lists.visits(queries, np.ones(len(lists.sizes), dtype=np.int64), 8, 8)
-    np.testing.assert_allclose(-visits.scores, np.take_along_axis(distances, visits.lists, 1), rtol=1e-3)
+    np.testing.assert_allclose(-visits.scores, np.take_along_axis(distances, visits.lists, 1), rtol=1e-5)
+    np.testing.assert_allclose(-visits.scores, np.sort(distances, axis=1)[:, :8], rtol=1e-5)
 
 
 def test_what_a_graph_does_not_reach_is_looked_for_among_the_rows_of_the_filter_only(

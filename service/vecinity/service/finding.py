@@ -32,6 +32,9 @@ _SCAN_MIN = 16
 _PRODUCT_NS, _COMBINE_NS = 0.03, 0.15
 """What a scan spends on a multiplication of the matrix product, and on one term of one analogy with one row, about."""
 
+_CANCELLED = 0.01
+"""Sums shorter than this share of what they are made of are scanned themselves."""
+
 _CANDIDATES_MIN, _CANDIDATES_PER_HIT = 32, 2
 _APPROXIMATE_FACTOR = 4
 
@@ -177,12 +180,25 @@ class SumFinder(_AnalogyFinder):
         analogies, terms = which.shape
         saved = (analogies - len(vectors)) * vectors.shape[1] * _PRODUCT_NS
         if saved > analogies * (terms - 1) * _COMBINE_NS:
-            return _Scan.of_sums(vectors, which, self._weights[chunk])
+            # In proportion: they are added in float32, of which no weight may leave the range.
+            weights = self._weights[chunk] / np.abs(self._weights[chunk]).sum(axis=1, keepdims=True)
+            if not _cancel(vectors, which, weights):
+                return _Scan.of_sums(vectors, which, weights)
         alone = np.arange(analogies)[:, None]
         return _Scan.of_sums(self.queries[chunk], alone, np.ones(alone.shape))
 
     def _scan_us(self) -> float:
         return float("inf") if self._metric is Metric.EUCLIDEAN else super()._scan_us()
+
+
+def _cancel(vectors: Vectors, which: Rows, weights: Float64s) -> bool:
+    """Whether the terms of an analogy cancel so far that float32 products of them would say little of their sum."""
+    total = np.zeros((len(which), vectors.shape[1]))
+    for vector, weight in zip(which.T, weights.T, strict=True):
+        total += weight[:, None] * vectors[vector]
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    whole = (np.abs(weights) * lengths[which]).sum(axis=1)
+    return bool((np.linalg.norm(total, axis=1) < _CANCELLED * whole).any())
 
 
 class ProductFinder(_AnalogyFinder):

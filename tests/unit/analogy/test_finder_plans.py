@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+from conftest import clustered, publish_vectors
 
-from vecinity.indexer.ann import EXACT, Effort
+from vecinity.client import Client, Term
+from vecinity.indexer.ann import EXACT, Effort, Family
 from vecinity.indexer.calibration import CalibrationSource
 from vecinity.indexer.metric import Metric
 from vecinity.service.analogy.terms import Terms
@@ -50,3 +54,39 @@ def test_the_index_where_it_costs_less() -> None:
 def test_no_prediction_for_a_score_that_was_not_measured() -> None:
     chosen = ProductFinder(VERSION, TERMS, SUMS, may_scan=False, threads=1).plan(through_the_index(1e6))
     assert (chosen.effort, chosen.predicted_recall, chosen.source) == (Effort(nprobe=3), None, None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "weights"),
+    [
+        (Metric.COSINE, [3e38, 3e38, -3e38]),
+        (Metric.COSINE, [1e-44, 2e-44, -1e-44]),
+        (Metric.COSINE, [3e5, 1.0, -3e5]),
+        (Metric.DOT, [1e8, 1.0, -1e8]),
+        (Metric.DOT, [1.0, 2.0, -1.0]),
+    ],
+)
+def test_many_analogies_of_few_terms_are_solved_as_each_alone(
+    tmp_path: Path, metric: Metric, weights: list[float]
+) -> None:
+    vectors = clustered(8_000)
+    vectors[1] = vectors[0] + np.float32(1e-6) * vectors[2]  # all but cancel
+    publish_vectors(
+        tmp_path / "data",
+        "c",
+        vectors,
+        tmp_path,
+        ids=[f"i{row}" for row in range(8_000)],
+        metric=metric,
+        family=Family.FLAT,
+    )
+    asked = [f"i{3 + number % 40}" for number in range(400)]
+    with Client.in_process(tmp_path / "data") as client:
+        terms = [term for item in asked for term in ("i0", item, "i1")]
+        many = client.batch_solve_analogies("c", terms=terms, term_counts=[3] * 400, weights=weights * 400, k=5)
+        for item, found in list(zip(asked, many, strict=True))[:20]:
+            alone = client.solve_analogy(
+                "c", [Term("i0", weights[0]), Term(item, weights[1])], [Term("i1", -weights[2])], k=5
+            )
+            assert len({*found.ids} & {*alone.ids}) >= 4
+            np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-4)

@@ -7,7 +7,7 @@ import pytest
 
 from vecinity.indexer.ann import Effort, Family, IndexSpec
 from vecinity.indexer.errors import SettingError
-from vecinity.indexer.tournament.choosing import Limits, fallbacks, in_units, ranked, reason
+from vecinity.indexer.tournament.choosing import Limits, _about, fallbacks, in_units, ranked, reason
 from vecinity.indexer.tournament.report import Entry, TournamentReport
 
 MB = 10**6
@@ -89,7 +89,7 @@ def test_alone_and_in_batches_count_the_same() -> None:
         ),
         (
             Limits(max_build_seconds=2, max_memory_bytes=100 * MB),
-            r"within --max-build-time 2 s: the quickest, IVF512,PQ96x4fs, needs about 6 s",
+            r"within --max-build-time 2 s: the quickest, IVF512,PQ96x4fs, needs about 7 s",
         ),
     ],
 )
@@ -182,3 +182,11 @@ def test_a_build_of_less_than_a_second_is_not_said_to_need_none() -> None:
     quick = [replace(entry, build_seconds=0.04) for entry in ENTRIES]
     with pytest.raises(SettingError, match=r"needs about 0\.04 s"):
         ranked(quick, Limits(max_build_seconds=1e-6), spent_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0123, "0.02"), (0.8, "0.8"), (1.0, "1"), (1.01, "2"), (9.6, "10"), (10.2, "11"), (120, "120")],
+)
+def test_what_is_needed_is_enough(seconds: float, text: str) -> None:
+    assert _about(seconds) == text

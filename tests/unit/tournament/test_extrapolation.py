@@ -114,6 +114,13 @@ def test_a_flat_index_has_no_file() -> None:
     assert index_bytes(IndexSpec(Family.FLAT), 10**6, 384) == 0
 
 
+def test_no_rotation_of_very_many_dimensions() -> None:
+    families = {
+        dimension: {spec.family for spec in first_candidates(100_000, dimension, Fixed())} for dimension in (384, 8_000)
+    }
+    assert families[384] - families[8_000] == {Family.IVF_RABITQ}
+
+
 def test_candidates_keep_what_the_user_fixed() -> None:
     fixed = Fixed(nlist=300, m=12)
     firsts = first_candidates(100_000, 384, fixed)

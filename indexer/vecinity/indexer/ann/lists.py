@@ -13,9 +13,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from vecinity.indexer.ann.scores import Rows
+from vecinity.indexer.ann.scores import Rows, exact_scores
 from vecinity.indexer.ann.selection import RowSet
-from vecinity.indexer.metric import Vectors
+from vecinity.indexer.metric import Metric, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +148,10 @@ class Lists:
         quantizer = faiss.downcast_index(faiss.try_extract_index_ivf(self._index).quantizer)
         centroids = faiss.rev_swig_ptr(quantizer.get_xb(), quantizer.ntotal * quantizer.d).reshape(-1, quantizer.d)
         if quantizer.metric_type == faiss.METRIC_INNER_PRODUCT:
-            scores: Vectors = queries @ centroids.T
-            return scores
-        # From their mean: ‖q‖² − 2q·c + ‖c‖² loses small distances between long vectors.
-        mean = centroids.mean(axis=0)
-        centroids, queries = centroids - mean, queries - mean
-        scores = 2 * (queries @ centroids.T)
-        scores -= np.square(centroids).sum(axis=1)
-        scores -= np.square(queries).sum(axis=1, keepdims=True)
-        return scores
+            products: Vectors = queries @ centroids.T
+            return products
+        every = np.tile(np.arange(quantizer.ntotal, dtype=np.int64), (len(queries), 1))
+        return exact_scores(queries, centroids, every, Metric.EUCLIDEAN)  # a product would lose small distances
 
     def _transformed(self, queries: Vectors) -> Vectors:
         """The queries as the quantizer of the lists sees them, float32 (n, d')."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -107,7 +108,9 @@ def _impossible(judged: Sequence[Entry], limits: Limits, spent_seconds: float) -
 
 
 def _about(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1g}"
+    """Rounded up, so that it is enough."""
+    step = 10.0 ** math.floor(math.log10(max(seconds, 1e-3)))
+    return f"{math.ceil(seconds if seconds >= 10 else seconds / step) * (1 if seconds >= 10 else step):g}"
 
 
 def reason(entries: Sequence[Entry], limits: Limits) -> str:
