@@ -35,8 +35,9 @@ from vecinity.service.call import Call
 from vecinity.service.config import Config
 from vecinity.service.edge.nghttp2.connection import Connection
 from vecinity.service.edge.nghttp2.edge import Nghttp2Edge
+from vecinity.service.event_loop import new_event_loop
 from vecinity.service.handlers.method import Method, Tell
-from vecinity.service.server import Service, new_event_loop
+from vecinity.service.server import Service
 from vecinity.v1 import core_pb2, search_service_pb2
 
 ROUNDS = 16

@@ -17,7 +17,7 @@ from contextlib import aclosing
 
 import structlog
 
-from vecinity.service.embedder_process import child_command
+from vecinity.service.embedder_command import child_command
 from vecinity.service.heartbeat import silences
 
 _PAUSE_SECONDS = 0.1

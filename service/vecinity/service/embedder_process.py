@@ -9,7 +9,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import weakref
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -23,6 +22,7 @@ from vecinity.indexer.catalog import EmbedderRecord
 from vecinity.indexer.embedding.any_text import AnyTextEmbedder
 from vecinity.indexer.metric import Vectors
 from vecinity.service.embedder_child import Opened, Start
+from vecinity.service.embedder_command import child_command
 from vecinity.service.errors import EmbedderLostError
 
 _log = structlog.get_logger()
@@ -158,8 +158,3 @@ class _Child(_Link):
         self.process.kill()
         self.process.wait()
         self._line.close()
-
-
-def child_command(line: int) -> list[str]:
-    """What starts a process that embeds, whose end of the line has this number."""
-    return [sys.executable, "-m", "vecinity.service.embedder_child", str(line)]

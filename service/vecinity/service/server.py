@@ -158,16 +158,6 @@ def open_in_process(data_dir: str | Path) -> InProcessEdge:
     return InProcessEdge(service.start, service.stop)
 
 
-def new_event_loop(config: Config) -> asyncio.AbstractEventLoop:
-    """A loop to run a server on: uvloop's where it is installed (``vecinity[fast]``), unless grpcio has its own."""
-    if config.edge != "grpcio":
-        with contextlib.suppress(ImportError):
-            import uvloop
-
-            return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
-
-
 async def run_server(
     config: Config,
     announce: Callable[[str], None],

@@ -58,7 +58,8 @@ def _main() -> None:
     threading.Thread(target=_stop_when_orphaned, args=(orders.metrics_folder,), daemon=True).start()
     # Not before: NumPy and others make threads when they are imported, which stay on the CPUs they were made on.
     from vecinity.service.edge.sharing import Handed
-    from vecinity.service.server import new_event_loop, run_server
+    from vecinity.service.event_loop import new_event_loop
+    from vecinity.service.server import run_server
 
     loop = new_event_loop(orders.config)
     serving = run_server(

@@ -64,8 +64,7 @@ def serve(
 
     _fill_standard_descriptors()
     from vecinity.service.config import load_config
-    from vecinity.service.server import new_event_loop, run_server
-    from vecinity.service.supervisor import run_supervisor
+    from vecinity.service.event_loop import new_event_loop
 
     config = load_config(
         data_dir=data_dir,
@@ -85,9 +84,17 @@ def serve(
         log_level=log_level,
     )
     loop = new_event_loop(config)
-    run = run_server if config.worker_count == 1 else run_supervisor
+    # Either takes long to import, and a supervisor can do without the server.
+    if config.worker_count == 1:
+        from vecinity.service.server import run_server
+
+        serving = run_server(config, _announce)
+    else:
+        from vecinity.service.supervisor import run_supervisor
+
+        serving = run_supervisor(config, _announce)
     try:
-        loop.run_until_complete(run(config, lambda address: typer.echo(f"listening on {address}")))
+        loop.run_until_complete(serving)
     finally:
         loop.close()
     # Everything is closed, but a thread may still be loading a model: leaving as usual would wait for it.
@@ -95,6 +102,10 @@ def serve(
         if stream is not None:  # closed from the beginning
             stream.flush()
     os._exit(ExitCode.DONE)
+
+
+def _announce(address: str) -> None:
+    typer.echo(f"listening on {address}")
 
 
 def _fill_standard_descriptors() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from vecinity.indexer.errors import SettingError
 from vecinity.service.config import Config
 from vecinity.service.edge.sharing import Handed
-from vecinity.service.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from vecinity.service.pipeline import Pipeline  # which a supervisor, that asks `takes_handed`, can do without
 
 _log = structlog.get_logger()
 
