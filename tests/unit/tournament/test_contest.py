@@ -108,7 +108,7 @@ def test_a_round_that_there_is_no_time_for_decides_nothing(monkeypatch: pytest.M
 def test_when_time_is_short_the_first_is_measured_all_the_same() -> None:
     vectors = prepare(clustered(3_000), Metric.COSINE)
     with pytest.raises(
-        SettingError, match=r"no index that fits is built within --max-build-time 1e-06 s: the quickest"
+        SettingError, match=r"no index that fits is built within --max-build-time 1e-06 s: the quickest measured"
     ):
         run_tournament(vectors, Metric.COSINE, HELD_OUT, Limits(0.9, max_build_seconds=1e-6))
 

@@ -101,7 +101,7 @@ def _impossible(judged: Sequence[Entry], limits: Limits, spent_seconds: float) -
         )
     least = min((e for e in fitting if e.rows), key=lambda e: e.build_seconds)
     return (
-        f"no index that fits is built within --max-build-time {limits.max_build_seconds:g} s: the quickest, "
+        f"no index that fits is built within --max-build-time {limits.max_build_seconds:g} s: the quickest measured, "
         f"{least.spec.description}, needs about {_about(least.build_seconds + spent_seconds)} s; "
         "allow that, or take --index flat, which needs none"
     )

@@ -98,7 +98,11 @@ def _options(
     ] = None,
     max_build_time: Annotated[
         float | None,
-        typer.Option(parser=units.duration, metavar="TIME", help="auto: most for making the index, such as 90s or 5m."),
+        typer.Option(
+            parser=units.duration,
+            metavar="TIME",
+            help="auto: most for making the index, such as 90s or 5m; calibrating comes after.",
+        ),
     ] = None,
     keep_versions: Annotated[int, typer.Option(help="Versions to keep, the new one included.", min=1)] = 2,
     calibration_queries: Annotated[
