@@ -125,6 +125,10 @@ class FilteredIndex:
         seen = effort.nprobe * self.within.size / len(lists.sizes)
         wanted = max(_MARGIN * seen * self.density**_EXPONENT, _SEEN_PER_HIT * k)
         deep = replace(effort, k_factor=math.ceil(_CANDIDATES * effort.k_factor))
+        if len(queries) == 1:
+            # FAISS finds and re-ranks in one call then, which saves a third of the time.
+            deep = deep.at_depth(lists.depth(queries, counts, wanted, effort.nprobe))
+            return self.index.search(queries, k, deep, within=self.within)
         scores = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
         step = max(1, _RANKED_MAX // len(lists.sizes))

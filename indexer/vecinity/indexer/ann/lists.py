@@ -45,6 +45,7 @@ class Lists:
     of_row: NDArray[np.int32]
     sizes: NDArray[np.int64]
     _index: Any
+    _centroids: Vectors
 
     @classmethod
     def read(cls, index: Any, rows: int) -> Lists | None:
@@ -58,7 +59,9 @@ class Lists:
             ids = lists.get_ids(number)
             of_row[faiss.rev_swig_ptr(ids, int(sizes[number]))] = number
             lists.release_ids(number, ids)
-        return cls(of_row, sizes, index)
+        quantizer = faiss.downcast_index(ivf.quantizer)  # which the index keeps alive, and with it these numbers
+        centroids = faiss.rev_swig_ptr(quantizer.get_xb(), ivf.nlist * quantizer.d).reshape(ivf.nlist, quantizer.d)
+        return cls(of_row, sizes, index, centroids)
 
     def count(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many of `rows` each list holds, int64 (nlist,)."""
@@ -75,11 +78,7 @@ class Lists:
         """
         queries = self._transformed(queries)
         scores = self._scores_of_centroids(queries)
-        # All lists: NumPy sorts 512 in 7 µs a query, where FAISS's heap takes as long for a few dozen.
-        nearest = np.argsort(-scores, axis=1).astype(np.int64, copy=False)
-        held = counts[nearest]
-        enough = min(int(np.ceil(wanted)), int(counts.sum()))
-        probes = np.maximum((np.cumsum(held, axis=1) < enough).sum(axis=1) + 1, nprobe)
+        nearest, held, probes = _ranked(scores, counts, wanted, nprobe)
         passed_over = (held == 0) | (np.arange(len(counts)) >= probes[:, None])
         # Those visited to the front: some families of FAISS prepare tables for each place, also where it holds none.
         width = max(int((~passed_over).sum(axis=1).max(initial=0)), 1)
@@ -87,6 +86,11 @@ class Lists:
         nearest[passed_over] = -1
         visited = np.take_along_axis(nearest, front, axis=1)
         return Visits(queries, visited, np.take_along_axis(scores, np.maximum(visited, 0), axis=1))
+
+    def depth(self, query: Vectors, counts: NDArray[np.int64], wanted: float, nprobe: int) -> int:
+        """How many lists one query must visit, nearest first, also those that hold none; arguments as of `visits`."""
+        scores = self._scores_of_centroids(self._transformed(query))
+        return int(_ranked(scores, counts, wanted, nprobe)[2][0])
 
     def search(self, visits: Visits, count: int, within: RowSet) -> tuple[Vectors, Rows]:
         """What FAISS finds in the lists of each query's own.
@@ -145,13 +149,11 @@ class Lists:
 
     def _scores_of_centroids(self, queries: Vectors) -> Vectors:
         """float32 (n, nlist), higher is closer."""
-        quantizer = faiss.downcast_index(faiss.try_extract_index_ivf(self._index).quantizer)
-        centroids = faiss.rev_swig_ptr(quantizer.get_xb(), quantizer.ntotal * quantizer.d).reshape(-1, quantizer.d)
-        if quantizer.metric_type == faiss.METRIC_INNER_PRODUCT:
-            products: Vectors = queries @ centroids.T
+        if self._index.metric_type == faiss.METRIC_INNER_PRODUCT:
+            products: Vectors = queries @ self._centroids.T
             return products
-        every = np.tile(np.arange(quantizer.ntotal, dtype=np.int64), (len(queries), 1))
-        return exact_scores(queries, centroids, every, Metric.EUCLIDEAN)  # a product would lose small distances
+        every = np.tile(np.arange(len(self._centroids), dtype=np.int64), (len(queries), 1))
+        return exact_scores(queries, self._centroids, every, Metric.EUCLIDEAN)  # a product would lose small distances
 
     def _transformed(self, queries: Vectors) -> Vectors:
         """The queries as the quantizer of the lists sees them, float32 (n, d')."""
@@ -159,3 +161,15 @@ class Lists:
             for position in range(self._index.chain.size()):
                 queries = faiss.downcast_VectorTransform(self._index.chain.at(position)).apply(queries)
         return np.ascontiguousarray(queries)
+
+
+def _ranked(
+    scores: NDArray[np.float32], counts: NDArray[np.int64], wanted: float, nprobe: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All lists of each query, nearest first, how many rows counted each holds, and how many lists it must visit."""
+    # All lists: NumPy sorts 512 in 7 µs a query, where FAISS's heap takes as long for a few dozen.
+    nearest = np.argsort(-scores, axis=1).astype(np.int64, copy=False)
+    held = counts[nearest]
+    enough = min(int(np.ceil(wanted)), int(counts.sum()))
+    probes = np.maximum((np.cumsum(held, axis=1) < enough).sum(axis=1) + 1, nprobe)
+    return nearest, held, np.minimum(probes, len(counts))
