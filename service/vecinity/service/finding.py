@@ -15,7 +15,7 @@ import numpy as np
 from vecinity.indexer.ann import Effort, Rows, exact_scores
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.stored_vectors import as_float32
-from vecinity.service.analogy import pair_direction, three_cos_mul
+from vecinity.service.analogy import pair_direction, three_cos_add, three_cos_mul
 from vecinity.service.analogy.combining import best_products, best_weighted_sums, weighted_sums
 from vecinity.service.analogy.scan import Combine, Keep, scan
 from vecinity.service.analogy.terms import Float64s, Terms
@@ -193,9 +193,7 @@ class SumFinder(_AnalogyFinder):
 
 def _cancel(vectors: Vectors, which: Rows, weights: Float64s) -> bool:
     """Whether the terms of an analogy cancel so far that float32 products of them would say little of their sum."""
-    total = np.zeros((len(which), vectors.shape[1]))
-    for vector, weight in zip(which.T, weights.T, strict=True):
-        total += weight[:, None] * vectors[vector]
+    total = three_cos_add.totals(vectors, which, weights)
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     whole = (np.abs(weights) * lengths[which]).sum(axis=1)
     return bool((np.linalg.norm(total, axis=1) < _CANCELLED * whole).any())

@@ -98,7 +98,6 @@ class _Contest:
                     if (trial := job.result()) is not None:
                         trials.append((spec, trial))
                 except InputError:  # FAISS can't train it on these rows
-                    self.took.setdefault(spec, 0.0)
                     self.entries[spec] = replace(self.entries[spec], excluded="can't be trained on a sample")
         self.trials.update(trials)
         self._time([spec for spec, _ in trials], held, _REPEATS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from vecinity.indexer.errors import VectorError
 from vecinity.indexer.metric import MEAN_LENGTH_MIN, Metric, Vectors, prepare
-from vecinity.service.analogy.terms import Float64s, Terms
+from vecinity.service.analogy.terms import Float64s, Int64s, Terms
 from vecinity.service.errors import InvalidArgumentError
 
 
@@ -33,11 +33,17 @@ def sums(terms: Terms, metric: Metric, field: str) -> Vectors:
         if metric is Metric.COSINE:
             # Only the direction counts; scaled, no weight leaves the range of the sum.
             weights = weights / np.abs(weights).sum(axis=1, keepdims=True)
-        total = np.zeros((len(terms), terms.vectors.shape[1]))
-        for vector, weight in zip(which.T, weights.T, strict=True):  # half the time of `np.add.reduceat`
-            here = np.flatnonzero(weight)
-            total[here] += weight[here, None] * terms.vectors[vector[here]]
+        total = totals(terms.vectors, which, weights)
         return directions(total, metric, field) if metric is Metric.COSINE else _ready(total, metric, field)
+
+
+def totals(vectors: Vectors, which: Int64s, weights: Float64s) -> Float64s:
+    """Σ weight · vector, float64 (n, d); `which` and `weights` as `Terms.padded` gives them."""
+    total = np.zeros((len(which), vectors.shape[1]))
+    for vector, weight in zip(which.T, weights.T, strict=True):  # half the time of `np.add.reduceat`
+        here = np.flatnonzero(weight)
+        total[here] += weight[here, None] * vectors[vector[here]]
+    return total
 
 
 def directions(total: Float64s, metric: Metric, field: str) -> Vectors:
