@@ -48,10 +48,20 @@ def test_an_effort_of_the_callers_own_stays_as_it_is() -> None:
     assert planned.strategy is Strategy.INDEX_FILTERED
 
 
-def test_a_lone_query_is_dearer_to_compare_with_all() -> None:
-    def strategy(queries: int) -> Strategy | None:
-        base = Plan(LISTS, 0.96, query_us=100.0)
-        planned = plan_filtered(base, ANY_EFFORT, 10, rows=ROWS, dimension=DIMENSION, matches=10_000, queries=queries)
-        return planned.strategy
-
-    assert (strategy(64), strategy(1)) == (Strategy.EXACT_MATCHES, Strategy.INDEX_FILTERED)
+@pytest.mark.parametrize(
+    ("queries", "matches", "strategy"),
+    [
+        (1, 2_000, Strategy.EXACT_MATCHES),
+        (1, 10_000, Strategy.INDEX_FILTERED),
+        (8, 7_000, Strategy.INDEX_FILTERED),
+        (64, 10_000, Strategy.EXACT_MATCHES),
+        (64, 40_000, Strategy.INDEX_FILTERED),
+        (1_000, 15_000, Strategy.EXACT_MATCHES),
+    ],
+)
+def test_the_more_queries_share_the_matches_the_cheaper_it_is_to_compare(
+    queries: int, matches: int, strategy: Strategy
+) -> None:
+    base = Plan(LISTS, 0.96, query_us=75.0)
+    planned = plan_filtered(base, ANY_EFFORT, 10, rows=ROWS, dimension=DIMENSION, matches=matches, queries=queries)
+    assert planned.strategy is strategy

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from vecinity.indexer.ann import EXACT, GRAPH_DEPTH
+from vecinity.indexer.ann import EXACT, FEW_QUERIES, GRAPH_DEPTH
 from vecinity.service.planner import Plan, Strategy, Wish
 
-_MANY_QUERIES = 16
-_EXACT_US_PER_NUMBER = {True: 4e-5, False: 2.4e-4}
-"""Microseconds to compare a query with one number of a matching row, among many queries and among few: measured with
-384 numbers a row. Many share the reading of the rows, and go through BLAS."""
+_EXACT_US_PER_NUMBER = 2.2e-4
+"""Microseconds to compare a query with one number of a matching row where it lies: measured with 384 numbers a row, as
+all constants here, by tests/benchmarks/bench_filters.py."""
 
-_INDEX_FACTOR = {True: 1.0, False: 2.0}
-"""What a query costs through the index among many and among few, as a multiple of what the calibration measured."""
+_SHARED_US_PER_NUMBER, _COPIED_US_PER_NUMBER = 2.8e-5, 9e-4
+"""Many queries are compared through BLAS with matching rows that were copied once, for all of them."""
 
-_LISTS_FACTOR = 2.0
-"""What a search of inverted lists costs through a filter that lets the share s pass, as a multiple of the same without:
-this times s^(-1/4), as measured by tests/benchmarks/bench_filters.py."""
+_LISTS_FACTOR, _LONE_FACTOR = 1.55, 0.6
+"""n queries at a time cost as much through the index and a filter that lets the share s pass, on average of where the
+matches lie, as the calibration measured without: times the first, times s^(-1/4), times (1 + the second / sqrt(n))."""
 
 
 def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, matches: int, queries: int = 1) -> Plan:
@@ -50,10 +50,7 @@ def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, 
             items_matching=matches,
             reasons=(reason,),
         )
-    many = queries >= _MANY_QUERIES
-    index_us = _index_us(base, k, rows, matches) * _INDEX_FACTOR[many]
-    exact_us = matches * dimension * _EXACT_US_PER_NUMBER[many]
-    if exact_us <= index_us:
+    if _exact_us(dimension, matches, queries) <= _index_us(base, k, rows, matches, queries):
         return _exact(
             base, matches, f"{matches} of {rows} items meet the filter: comparing with each costs less than the index."
         )
@@ -82,9 +79,17 @@ def _exact(base: Plan, matches: int, reason: str) -> Plan:
     )
 
 
-def _index_us(base: Plan, k: int, rows: int, matches: int) -> float:
-    """What a query would cost through the index; 0 for an effort that was not measured."""
+def _exact_us(dimension: int, matches: int, queries: int) -> float:
+    """What one of the queries would cost if all were compared with every match."""
+    if queries <= FEW_QUERIES:
+        return matches * dimension * _EXACT_US_PER_NUMBER
+    return matches * dimension * (_SHARED_US_PER_NUMBER + _COPIED_US_PER_NUMBER / queries)
+
+
+def _index_us(base: Plan, k: int, rows: int, matches: int, queries: int) -> float:
+    """What one of the queries would cost through the index; 0 for an effort that was not measured."""
+    alone_us = base.query_us * (1 + _LONE_FACTOR / math.sqrt(queries))
     if base.effort.nprobe:
-        return base.query_us * _LISTS_FACTOR * float((rows / max(matches, 1)) ** 0.25)
+        return alone_us * _LISTS_FACTOR * float((rows / max(matches, 1)) ** 0.25)
     fetched = GRAPH_DEPTH * k * rows / max(matches, 1)
-    return base.query_us * max(1.0, fetched / max(base.effort.ef_search, 1))
+    return alone_us * max(1.0, fetched / max(base.effort.ef_search, 1))

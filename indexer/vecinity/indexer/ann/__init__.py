@@ -44,7 +44,7 @@ from vecinity.indexer.ann.effort import (
     lists_worth_visiting,
 )
 from vecinity.indexer.ann.exact import exact_farthest, exact_radius, exact_search
-from vecinity.indexer.ann.filtered import GRAPH_DEPTH, FilteredIndex
+from vecinity.indexer.ann.filtered import FEW_QUERIES, GRAPH_DEPTH, FilteredIndex
 from vecinity.indexer.ann.index import Index, set_threads
 from vecinity.indexer.ann.scores import Rows, exact_scores
 from vecinity.indexer.ann.selection import Mask, RowSet
@@ -70,6 +70,7 @@ __all__ = [
     "EF_CONSTRUCTION",
     "EF_SEARCH",
     "EXACT",
+    "FEW_QUERIES",
     "FINE_DIMENSION_MAX",
     "FLAT_NUMBERS_MAX",
     "GRAPHS",
