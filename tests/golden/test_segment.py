@@ -75,3 +75,12 @@ def test_format_2() -> None:
 def test_format_1_has_no_attributes() -> None:
     segment = Segment(FOLDER / "segment-v1-hnsw")
     assert segment.manifest.attributes == () and segment.attributes(np.arange(2, dtype=np.int64)) == [{}, {}]
+
+
+def test_format_3_has_blocks_behind_the_index() -> None:
+    segment = Segment(FOLDER / "segment-v3-ivf-pq")
+    vectors = np.arange(1, 1281, dtype=np.float32).reshape(40, 32) % 7 + np.eye(40, 32, dtype=np.float32)
+    np.testing.assert_array_equal(segment.vectors, vectors)
+    exact, _ = segment.index.search(vectors, 8, EXACT)
+    found, _ = segment.index.search(vectors, 8, Effort(nprobe=3, k_factor=4), complete=False)
+    np.testing.assert_allclose(found, exact, rtol=1e-4)

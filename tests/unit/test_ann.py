@@ -11,6 +11,7 @@ from vecinity.indexer import ann
 from vecinity.indexer.ann import (
     EXACT,
     GRAPHS,
+    INVERTED_LISTS,
     Family,
     Index,
     IndexSpec,
@@ -180,26 +181,48 @@ def test_too_few_rows_to_train_on() -> None:
         Index.train(spec, Metric.DOT, vectors, np.arange(8, dtype=np.int64))
 
 
-def test_a_damaged_index_file_is_refused(tmp_path: Path) -> None:
-    index = made(Family.IVF_FLAT, Metric.DOT)
+@pytest.mark.parametrize("family", [family for family in Family if family is not Family.FLAT])
+def test_a_damaged_index_file_is_refused(family: Family, tmp_path: Path) -> None:
+    index = made(family, Metric.DOT)
     path = tmp_path / "index.faiss"
     index.save(path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(CorruptError, match=r"index\.faiss"):
-        Index.load(path, index.spec, Metric.DOT, index.vectors)
-    index.save(path)
-    with pytest.raises(CorruptError, match="holds 1500 rows where the segment has 10"):
+    whole = path.read_bytes()
+    for size in (0, 3, 1_000, len(whole) // 2, len(whole) - 9):
+        path.write_bytes(whole[:size])
+        with pytest.raises(CorruptError, match=r"index\.faiss"):
+            Index.load(path, index.spec, Metric.DOT, index.vectors)
+    path.write_bytes(whole)
+    with pytest.raises(CorruptError, match="holds 1500 rows where the segment has"):
         Index.load(path, index.spec, Metric.DOT, index.vectors[:10])
 
 
-def test_a_mapped_ivf_index_starts_no_threads_to_read_ahead(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "transform"),
+    [
+        *((family, Transform.NONE) for family in sorted(INVERTED_LISTS)),
+        (Family.IVF_PQ, Transform.OPQ),
+        (Family.IVF_PQ, Transform.PCA),
+        (Family.IVF_RABITQ, Transform.ROTATION),
+    ],
+)
+def test_lists_stay_in_the_file(family: Family, transform: Transform, tmp_path: Path) -> None:
     import faiss
 
-    index = made(Family.IVF_FLAT, Metric.DOT)
+    vectors = prepare(clustered(ROWS, 32), Metric.COSINE)
+    spec = choose_spec(family, ROWS, 32, transform=transform)
+    rows = np.arange(ROWS, dtype=np.int64)
+    index = Index.train(spec, Metric.COSINE, vectors, rows)
+    index.add(rows)
     index.save(tmp_path / "index.faiss")
-    mapped = Index.load(tmp_path / "index.faiss", index.spec, Metric.DOT, index.vectors)
-    lists = faiss.downcast_InvertedLists(mapped._structure.faiss.invlists)
-    assert isinstance(lists, faiss.OnDiskInvertedLists) and lists.prefetch_nthread == 0
+    again = Index.load(tmp_path / "index.faiss", spec, Metric.COSINE, index.vectors)
+    lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(again._structure.faiss).invlists)
+    assert isinstance(lists, faiss.OnDiskInvertedLists)
+    # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
+    assert lists.prefetch_nthread == 0
+    for queries in (index.vectors[:1].copy(), index.vectors[:70].copy()):
+        for effort in (effort_of(spec, 3, k_factor=2), best_effort(index)):
+            before, after = (searched.search(queries, 5, effort) for searched in (index, again))
+            np.testing.assert_array_equal(before, after)
 
 
 def test_specs_survive_json() -> None:

@@ -117,7 +117,7 @@ def test_without_checksums_wrong_shapes_are_still_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: {**m, "format": 99}, "has format 99; this version of Vecinity reads formats up to 2"),
+        (lambda m: {**m, "format": 99}, "has format 99; this version of Vecinity reads formats up to 3"),
         (lambda m: {k: v for k, v in m.items() if k != "rows"}, "not a segment manifest"),
         (lambda m: {**m, "metric": "manhattan"}, "not a segment manifest"),
         (lambda m: [], "not a segment manifest"),

@@ -41,10 +41,11 @@ from vecinity.indexer.spelling import NearSpellings
 from vecinity.indexer.stored_vectors import StoredVectors, VectorType
 from vecinity.indexer.tournament import TournamentReport
 
-FORMAT = 2
-"""What is written. Format 1 had no attributes; a reader of both takes it as one without."""
+FORMAT = 3
+"""What is written. Format 1 had no attributes, and is read as one without. Up to format 2 FAISS wrote all of index.faiss;
+since then the blocks of FastScan's lists follow behind (`vecinity.indexer.ann.mapped_blocks`)."""
 
-FORMATS_READ = (1, 2)
+FORMATS_READ = (1, 2, 3)
 MANIFEST = "segment.json"
 VECTORS = "vectors.npy"
 ITEMS = "items.arrow"

@@ -49,6 +49,10 @@ class Graph(Structure):
             own.this.own(True)  # Python frees it now
 
 
+def _read(path: str) -> Any:
+    return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+
+
 class Hnsw(Graph):
     """Hierarchical navigable small world (Malkov & Yashunin 2018), over vectors or 8-bit codes."""
 
@@ -95,7 +99,7 @@ class Hnsw(Graph):
 
     @classmethod
     def load(cls, path: Path, spec: IndexSpec, metric: Metric, vectors: StoredVectors) -> Hnsw:
-        graph = cls(spec, metric, vectors, read_faiss(path, faiss.IO_FLAG_MMAP_IFC, len(vectors)))
+        graph = cls(spec, metric, vectors, read_faiss(path, len(vectors), _read))
         # Segments of the first releases hold vectors of their own and a map from nodes to rows, which FAISS follows.
         if isinstance(graph.faiss, faiss.IndexHNSW) and graph.faiss.storage is None:
             graph.borrow(graph.faiss)

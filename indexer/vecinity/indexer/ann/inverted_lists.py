@@ -16,6 +16,7 @@ import faiss
 import numpy as np
 
 from vecinity.indexer.ann.effort import Effort
+from vecinity.indexer.ann.mapped_blocks import read_blocks, write_blocks
 from vecinity.indexer.ann.reranking import Reranking, search
 from vecinity.indexer.ann.scores import Rows
 from vecinity.indexer.ann.selection import RowSet
@@ -24,8 +25,8 @@ from vecinity.indexer.ann.structure import SEED, Structure, empty_faiss, read_fa
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.stored_vectors import StoredVectors, as_float32
 
-_MAPPED = {Family.IVF_FLAT, Family.IVF_SQ8, Family.IVF_SQ4}
-"""Plain lists can stay in the file; FastScan's blocks are always copied."""
+_PLAIN = {Family.IVF_FLAT, Family.IVF_SQ8, Family.IVF_SQ4}
+"""Lists that FAISS itself can leave in the file; the others are FastScan's blocks."""
 
 _ROUNDS = 6
 """Of k-means. FAISS takes 10 for lists and 25 for codes; on 60,000 sentence vectors (IVF512,PQ192x4fs) that found no
@@ -108,13 +109,23 @@ class InvertedLists(Structure):
             parameters = faiss.SearchParametersPreTransform(index_params=parameters)
         return parameters
 
+    def save(self, path: Path) -> None:
+        if self.spec.family in _PLAIN:
+            super().save(path)
+        else:
+            write_blocks(self.faiss, str(path))
+
     @classmethod
     def load(cls, path: Path, spec: IndexSpec, metric: Metric, vectors: StoredVectors) -> InvertedLists:
-        index = read_faiss(path, faiss.IO_FLAG_MMAP if spec.family in _MAPPED else 0, len(vectors))
-        if spec.family in _MAPPED:
-            # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
-            faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists).prefetch_nthread = 0
+        index = read_faiss(path, len(vectors), _read_plain if spec.family in _PLAIN else read_blocks)
         return cls(spec, metric, vectors, index)
+
+
+def _read_plain(path: str) -> Any:
+    index = faiss.read_index(path, faiss.IO_FLAG_MMAP)
+    # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
+    faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists).prefetch_nthread = 0
+    return index
 
 
 @contextmanager

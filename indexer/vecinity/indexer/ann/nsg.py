@@ -91,6 +91,6 @@ class Nsg(Graph):
     @classmethod
     def load(cls, path: Path, spec: IndexSpec, metric: Metric, vectors: StoredVectors) -> Nsg:
         rows = len(vectors) if len(vectors) >= _LINKED_ROWS_MIN else 0
-        graph = cls(spec, metric, vectors, read_faiss(path, 0, rows))
+        graph = cls(spec, metric, vectors, read_faiss(path, rows))
         graph.borrow(graph.faiss)
         return graph

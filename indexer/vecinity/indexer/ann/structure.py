@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +102,20 @@ def train_faiss(index: Any, spec: IndexSpec, vectors: StoredVectors, sample: Row
         ) from error
 
 
-def read_faiss(path: Path, flags: int, rows: int) -> Any:
+def read_faiss(path: Path, rows: int, read: Callable[[str], Any] = faiss.read_index) -> Any:
     """
     Raises:
         CorruptError: FAISS can't read the file, or it holds another number of rows.
     """
     try:
-        index = faiss.read_index(str(path), flags)
-    except RuntimeError as error:
+        index = read(str(path))
+    except (OSError, RuntimeError, ValueError) as error:
         raise CorruptError(path, f"FAISS can't read it ({reason(error)})") from error
     if index.ntotal != rows:
         raise CorruptError(path, f"holds {index.ntotal} rows where the segment has {rows}")
     return index
 
 
-def reason(error: RuntimeError) -> str:
+def reason(error: Exception) -> str:
     """The last clause of FAISS's message: the rest is C++ source positions."""
     return str(error).strip().splitlines()[-1].rsplit(": ", 1)[-1][:200]
