@@ -42,8 +42,8 @@ from vecinity.indexer.stored_vectors import StoredVectors, VectorType
 from vecinity.indexer.tournament import TournamentReport
 
 FORMAT = 3
-"""What is written. Format 1 had no attributes, and is read as one without. Up to format 2 FAISS wrote all of index.faiss;
-since then the blocks of FastScan's lists follow behind (`vecinity.indexer.ann.mapped_blocks`)."""
+"""What is written. Format 1 had no attributes, and is read as one without. Up to format 2 index.faiss was FAISS's
+alone; since then the blocks of FastScan's lists follow behind (`vecinity.indexer.ann.mapped_blocks`)."""
 
 FORMATS_READ = (1, 2, 3)
 MANIFEST = "segment.json"
