@@ -31,6 +31,7 @@ from data_sets import Vectors, _glosses, _news, glosses
 from reporting import ROOT, commit
 
 from vecinity.client import Client, Effort
+from vecinity.indexer.ann.mapped_blocks import read_blocks
 
 COLLECTION = "glosses"
 K = 10
@@ -181,7 +182,7 @@ class _Peer:
         import faiss
 
         if self.index is None:
-            index = faiss.read_index(str(segment / "index.faiss"))
+            index = read_blocks(str(segment / "index.faiss"))
             faiss.ParameterSpace().set_index_parameter(index, "nprobe", effort.nprobe)
             self._vectors = np.load(segment / "vectors.npy")
             self.index = faiss.IndexRefineFlat(index, faiss.swig_ptr(self._vectors))

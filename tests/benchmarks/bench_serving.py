@@ -30,6 +30,7 @@ from reporting import ROOT, commit, dataset, pyplot, save
 
 from vecinity.client import Client
 from vecinity.indexer.ann import exact_scores
+from vecinity.indexer.ann.mapped_blocks import read_blocks
 from vecinity.indexer.evaluation import recall_at_k_with_ties
 from vecinity.indexer.metric import Metric, prepare
 from vecinity.v1 import core_pb2, search_service_pb2
@@ -408,7 +409,7 @@ def raw(data_dir: Path, queries: np.ndarray, truth: np.ndarray) -> Measured:
     with Client.in_process(data_dir) as client:
         plan = client.search(COLLECTION, vector=queries[0], k=K, explain=True).plan
     segment = next((data_dir / "collections" / COLLECTION / "segments").iterdir())
-    index = faiss.read_index(str(segment / "index.faiss"))
+    index = read_blocks(str(segment / "index.faiss"))
     vectors = np.load(segment / "vectors.npy")
     refine = faiss.IndexRefineFlat(index, faiss.swig_ptr(vectors))
     parameters = faiss.IndexRefineSearchParameters(

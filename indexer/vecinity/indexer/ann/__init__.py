@@ -7,10 +7,10 @@ family      what FAISS holds                             effort               sc
 ==========  ===========================================  ===================  ===============  =======================
 flat        nothing: the matrix itself is scanned        none                 exact            nothing to open
 ivf-flat    vectors in nlist inverted lists              nprobe lists         exact            lists mapped
-ivf-pq      4-bit codes in nlist lists (FastScan)        nprobe, k_factor     after re-rank    copied, d/4 to d/2 B/row
+ivf-pq      4-bit codes in nlist lists (FastScan)        nprobe, k_factor     after re-rank    lists mapped
 ivf-sq8     8-bit numbers in nlist lists                 nprobe, k_factor     after re-rank    lists mapped
 ivf-sq4     4-bit numbers in nlist lists                 nprobe, k_factor     after re-rank    lists mapped
-ivf-rabitq  signs in nlist lists (FastScan)              nprobe, k_factor     after re-rank    copied, d/8 + 20 B/row
+ivf-rabitq  signs in nlist lists (FastScan)              nprobe, k_factor     after re-rank    lists mapped
 hnsw        links; vectors are read in the matrix        ef_search            exact            mapped
 hnsw-sq8    links and 8-bit numbers                      ef_search, k_factor  after re-rank    mapped
 nsg         links; vectors are read in the matrix        ef_search            exact            copied, up to 4 m B/row
