@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,12 +218,50 @@ def test_lists_stay_in_the_file(family: Family, transform: Transform, tmp_path: 
     again = Index.load(tmp_path / "index.faiss", spec, Metric.COSINE, index.vectors)
     lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(again._structure.faiss).invlists)
     assert isinstance(lists, faiss.OnDiskInvertedLists)
-    # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
     assert lists.prefetch_nthread == 0
     for queries in (index.vectors[:1].copy(), index.vectors[:70].copy()):
         for effort in (effort_of(spec, 3, k_factor=2), best_effort(index)):
             before, after = (searched.search(queries, 5, effort) for searched in (index, again))
             np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("family", [Family.IVF_PQ, Family.IVF_RABITQ])
+def test_an_opened_index_is_saved_as_it_was(family: Family, tmp_path: Path) -> None:
+    index = made(family, Metric.COSINE)
+    index.save(tmp_path / "index.faiss")
+    again = Index.load(tmp_path / "index.faiss", index.spec, Metric.COSINE, index.vectors)
+    again.save(tmp_path / "again.faiss")
+    assert (tmp_path / "again.faiss").read_bytes() == (tmp_path / "index.faiss").read_bytes()
+    # Both are searched as before.
+    for searched in (index, again):
+        assert (searched.search(index.vectors[:5].copy(), 1, best_effort(index))[1][:, 0] == np.arange(5)).all()
+
+
+def _with_number(content: bytes, at: int, number: int) -> bytes:
+    """The same with other 8 bytes, `at` counted from the end."""
+    return content[: len(content) - at] + number.to_bytes(8, "little") + content[len(content) - at + 8 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content, nlist: _with_number(content, 16, nlist + 1), "lists where the index has"),
+        (lambda content, nlist: _with_number(content, 24, 0), "not where they should be"),
+        (lambda content, nlist: _with_number(content, 24, 1 << 63), "do not hold the 1500 rows"),
+        (lambda content, nlist: _with_number(content, 24 + 8 * nlist, 1 << 63), "do not hold the 1500 rows"),
+        (lambda content, nlist: _with_number(content, 24 + 8 * nlist, (1 << 64) - 1), "do not hold the 1500 rows"),
+        (lambda content, nlist: content[: -24 - 8 * nlist] + content[-16 - 8 * nlist :], "can't be read|not where"),
+        (lambda content, nlist: content + b"more", "ends too early"),
+        (lambda content, nlist: content[:-1], "ends too early"),
+    ],
+)
+def test_blocks_that_are_not_as_they_say_are_refused(damage: Any, message: str, tmp_path: Path) -> None:
+    index = made(Family.IVF_PQ, Metric.COSINE)
+    path = tmp_path / "index.faiss"
+    index.save(path)
+    path.write_bytes(damage(path.read_bytes(), index.spec.nlist))
+    with pytest.raises(CorruptError, match=message):
+        Index.load(path, index.spec, Metric.COSINE, index.vectors)
 
 
 def test_specs_survive_json() -> None:

@@ -7,7 +7,7 @@
                          for each attribute, null where an item lacks it; memory-mapped
         id_hashes.npy    uint64 (rows,), xxh3 of the ids, sorted; memory-mapped
         id_rows.npy      int64 (rows,), the row of each hash; memory-mapped
-        index.faiss      what FAISS holds; absent for a flat index
+        index.faiss      what FAISS holds, and behind it blocks of codes where it has some; absent for a flat index
 
 An id is found by binary search among the hashes, and the id at that row settles collisions: a Python dict of a
 million strings would cost 100 MB in every process. `SegmentWriter` makes a folder, `Segment` reads one.

@@ -20,7 +20,7 @@ Lists of codes may have a `Transform` before them. What FAISS knows only by code
 ``k_factor · max(k, 10)`` candidates and re-ranked with exact scores from the matrix. FAISS's own ``IndexRefineFlat``
 would own a second copy of every vector; ``fvec_*_by_idx`` reads them where they are (docs/adr/0002), and so do the
 graphs (`borrowed`). Every search may be told which rows it may find (`RowSet`); an nsg index looks deeper instead. All
-methods of a finished index are safe to call from many threads.
+methods of a finished index but `save` are safe to call from many threads.
 
 `structure` is the interface behind which `inverted_lists`, `graphs` and `nsg` differ; `index` does what all share.
 

@@ -25,9 +25,6 @@ from vecinity.indexer.ann.structure import SEED, Structure, empty_faiss, read_fa
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.stored_vectors import StoredVectors, as_float32
 
-_PLAIN = {Family.IVF_FLAT, Family.IVF_SQ8, Family.IVF_SQ4}
-"""Lists that FAISS itself can leave in the file; the others are FastScan's blocks."""
-
 _ROUNDS = 6
 """Of k-means. FAISS takes 10 for lists and 25 for codes; on 60,000 sentence vectors (IVF512,PQ192x4fs) that found no
 more (.936 and .936, .969 and .968 of the true neighbours among the candidates) in 2.3 times the time."""
@@ -110,22 +107,23 @@ class InvertedLists(Structure):
         return parameters
 
     def save(self, path: Path) -> None:
-        if self.spec.family in _PLAIN:
-            super().save(path)
-        else:
+        if self.spec.fast_scan:
             write_blocks(self.faiss, str(path))
+        else:
+            super().save(path)
 
     @classmethod
     def load(cls, path: Path, spec: IndexSpec, metric: Metric, vectors: StoredVectors) -> InvertedLists:
-        index = read_faiss(path, len(vectors), _read_plain if spec.family in _PLAIN else read_blocks)
+        index = read_faiss(path, len(vectors), read_blocks if spec.fast_scan else _read_mapped)
+        lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists)
+        if isinstance(lists, faiss.OnDiskInvertedLists):
+            # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
+            lists.prefetch_nthread = 0
         return cls(spec, metric, vectors, index)
 
 
-def _read_plain(path: str) -> Any:
-    index = faiss.read_index(path, faiss.IO_FLAG_MMAP)
-    # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
-    faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists).prefetch_nthread = 0
-    return index
+def _read_mapped(path: str) -> Any:
+    return faiss.read_index(path, faiss.IO_FLAG_MMAP)
 
 
 @contextmanager

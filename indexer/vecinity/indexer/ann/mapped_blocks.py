@@ -2,55 +2,70 @@
 
 FAISS maps plain lists only (`faiss.IO_FLAG_MMAP`). But all that a search asks of inverted lists is where the codes and
 the row numbers of one begin, and FAISS's `OnDiskInvertedLists` can say so of blocks too, if they lie in its order. So
-an index is written as if its lists were empty, and after it come
+an index is written as if its lists were empty, and behind it come
 
-    each list     blocks of codes, at a multiple of 64 bytes, as FastScan asks; then its rows, int64
-    the sizes     rows of each list, uint64 (nlist,)
-    the end       where the first list begins, nlist, and a mark: uint64 each, little-endian
+    each list that is not empty   its blocks of codes, then its rows, int64; see `_layout` for where
+    the sizes                     rows of each list, uint64 (nlist,)
+    the end                       where the lists begin, uint64; nlist, uint64; a mark of 8 bytes
 
-docs/adr/0011 has the measurements.
+in the machine's byte order, as all that FAISS writes. docs/adr/0011 has the measurements.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-_ALIGNED = 64
-_END = struct.Struct("<QQ8s")
+_END = struct.Struct("=QQ8s")
 _MARK = b"vcblocks"
+_ALIGNED = 64  # a line of the cache; FastScan asks for 32
 _ROW_BYTES = 8
 
 
+class _Layout(NamedTuple):
+    """Where lists lie in the file; all int64 (nlist,), of an empty list without meaning.
+
+    Attributes:
+        blocks: Bytes of each one's blocks.
+        codes_at, rows_at: Where these and the row numbers begin.
+        end: Of the last list.
+    """
+
+    blocks: NDArray[np.int64]
+    codes_at: NDArray[np.int64]
+    rows_at: NDArray[np.int64]
+    end: int
+
+
 def write_blocks(index: Any, path: str) -> None:
-    """Write an index over FastScan's lists, for `read_blocks`.
+    """Write an index over FastScan's lists for `read_blocks`. It must not be searched meanwhile.
 
     Raises:
         OSError, RuntimeError: The disk refused.
     """
     ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
     lists = faiss.downcast_InvertedLists(ivf.invlists)
-    with _emptied(ivf, lists):
+    sizes = np.fromiter(map(lists.list_size, range(ivf.nlist)), dtype=np.int64, count=ivf.nlist)
+    with _emptied(ivf):
         faiss.write_index(index, path)
-    sizes = np.fromiter(map(lists.list_size, range(ivf.nlist)), dtype="<u8", count=ivf.nlist)
-    blocks = -(-sizes // lists.n_per_block) * lists.block_size
     with open(path, "ab") as file:
-        _pad(file, _ALIGNED)
         begin = file.tell()
+        layout = _layout(sizes, begin, ivf)
         for number in np.flatnonzero(sizes).tolist():
-            _pad(file, _ALIGNED)
-            rows_at = file.tell() + _capacity(int(blocks[number]), ivf.code_size) * ivf.code_size
-            file.write(faiss.rev_swig_ptr(lists.get_codes(number), int(blocks[number])).data)
-            file.write(bytes(rows_at - file.tell()))
-            file.write(faiss.rev_swig_ptr(lists.get_ids(number), int(sizes[number])).astype("<i8", copy=False).data)
-        file.write(sizes.data)
+            _pad(file, layout.codes_at[number])
+            file.write(faiss.rev_swig_ptr(lists.get_codes(number), int(layout.blocks[number])).data)
+            _pad(file, layout.rows_at[number])
+            file.write(faiss.rev_swig_ptr(lists.get_ids(number), int(sizes[number])).data)
+        _pad(file, layout.end)
+        file.write(sizes.astype(np.uint64).data)
         file.write(_END.pack(begin, ivf.nlist, _MARK))
 
 
@@ -62,39 +77,52 @@ def read_blocks(path: str) -> Any:
     """
     index = faiss.read_index(path)
     ivf = faiss.downcast_index(faiss.extract_index_ivf(index))
-    empty = faiss.downcast_InvertedLists(ivf.invlists)
     with open(path, "rb") as file:
-        if (found := _sizes(file, ivf.nlist)) is None:
-            if empty.compute_ntotal() != index.ntotal:
-                raise OSError("it ends too early")
-            return index
-        at, sizes = found
-        end = file.seek(0, os.SEEK_END)
+        found = _sizes(file, ivf.nlist)
+        end = file.tell()
+    if found is None:
+        if ivf.invlists.compute_ntotal() != index.ntotal:
+            raise OSError("it ends too early")
+        return index
+    begin, sizes = found
+    # Each by itself too: a sum of huge numbers may be anything.
+    if sizes.max(initial=0) > index.ntotal or sizes.sum() != index.ntotal or begin > end:
+        raise OSError(f"its lists do not hold the {index.ntotal} rows of the index")
+    layout = _layout(sizes.astype(np.int64), begin, ivf)
+    if layout.end + sizes.nbytes + _END.size != end:
+        raise OSError("its lists are not where they should be")
     places = faiss.OnDiskOneListVector()
-    for size in sizes.tolist():
+    for size, codes_at, rows_at in zip(sizes.tolist(), layout.codes_at.tolist(), layout.rows_at.tolist(), strict=True):
         place = faiss.OnDiskOneList()
         if size:
-            at += -at % _ALIGNED
-            capacity = _capacity(-(-size // empty.n_per_block) * empty.block_size, ivf.code_size)
-            place.size, place.capacity, place.offset = size, capacity, at
-            at += capacity * ivf.code_size + _ROW_BYTES * size
+            # FAISS looks for the rows behind as many codes as a list has room for.
+            place.size, place.capacity, place.offset = size, (rows_at - codes_at) // ivf.code_size, codes_at
         places.push_back(place)
-    if at + sizes.nbytes + _END.size != end or sizes.sum() != index.ntotal:
-        raise OSError("its lists are not where they should be")
     lists = faiss.OnDiskInvertedLists(ivf.nlist, ivf.code_size, path)
     lists.lists, lists.read_only, lists.totsize = places, True, end
-    # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
-    lists.prefetch_nthread = 0
     lists.do_mmap()
-    lists.this.disown()
     ivf.replace_invlists(lists, True)
+    lists.this.disown()
     return index
 
 
+def _layout(sizes: NDArray[np.int64], begin: int, ivf: Any) -> _Layout:
+    """A list's blocks begin at a multiple of 64 bytes, its rows a whole number of codes behind, and at one of 8."""
+    packer = ivf.get_CodePacker()
+    blocks = -(-sizes // packer.nvec) * packer.block_size
+    step = math.lcm(ivf.code_size, _ROW_BYTES)
+    until_rows = -(-blocks // step) * step
+    room = -(-(until_rows + sizes * _ROW_BYTES) // _ALIGNED) * _ALIGNED
+    first = -(-begin // _ALIGNED) * _ALIGNED
+    codes_at = first + np.cumsum(room) - room
+    return _Layout(blocks, codes_at, codes_at + until_rows, first + int(room.sum()))
+
+
 @contextmanager
-def _emptied(ivf: Any, lists: Any) -> Iterator[None]:
+def _emptied(ivf: Any) -> Iterator[None]:
     """The index with empty lists in place of its own."""
-    empty = faiss.BlockInvertedLists(ivf.nlist, lists.n_per_block, lists.block_size)
+    lists, packer = ivf.invlists, ivf.get_CodePacker()
+    empty = faiss.BlockInvertedLists(ivf.nlist, packer.nvec, packer.block_size)  # ours: it must live until the end
     ivf.own_invlists = False
     ivf.replace_invlists(empty, False)
     try:
@@ -103,29 +131,23 @@ def _emptied(ivf: Any, lists: Any) -> Iterator[None]:
         ivf.replace_invlists(lists, True)
 
 
-def _capacity(size: int, code_size: int) -> int:
-    """Where a list's rows begin, counted in codes from its blocks, which take `size` bytes: FAISS asks that."""
-    capacity = -(-size // code_size)
-    while capacity * code_size % _ROW_BYTES:
-        capacity += 1
-    return capacity
-
-
 def _sizes(file: BinaryIO, nlist: int) -> tuple[int, NDArray[np.uint64]] | None:
-    """Where the first list begins, and the sizes of all; None if there are none.
+    """Where the lists begin, and the sizes of all; None if there are none. Leaves the file at its end.
 
     Raises:
-        OSError: There are others than there should be.
+        OSError: They are not those of so many lists.
     """
-    file.seek(-_END.size, os.SEEK_END)
-    begin, count, mark = _END.unpack(file.read())
+    length = file.seek(0, os.SEEK_END)
+    tail = 8 * nlist + _END.size
+    file.seek(max(length - tail, 0))
+    content = file.read()
+    begin, count, mark = _END.unpack(content[-_END.size :])
     if mark != _MARK:
         return None
-    if count != nlist:
+    if count != nlist or len(content) != tail:
         raise OSError(f"it has {count} lists where the index has {nlist}")
-    file.seek(-_END.size - 8 * nlist, os.SEEK_END)
-    return begin, np.frombuffer(file.read(8 * nlist), dtype="<u8")
+    return begin, np.frombuffer(content, dtype=np.uint64, count=nlist)
 
 
-def _pad(file: BinaryIO, multiple: int) -> None:
-    file.write(bytes(-file.tell() % multiple))
+def _pad(file: BinaryIO, until: int) -> None:
+    file.write(bytes(int(until) - file.tell()))

@@ -137,6 +137,11 @@ class IndexSpec:
         return self.family not in (Family.FLAT, Family.IVF_FLAT, Family.HNSW, Family.NSG)
 
     @property
+    def fast_scan(self) -> bool:
+        """Whether its lists hold blocks of codes that FAISS scans in registers (FastScan)."""
+        return self.family in (Family.IVF_PQ, Family.IVF_RABITQ)
+
+    @property
     def can_add(self) -> bool:
         """Whether rows can be added to an index that has been searched; else it is made anew."""
         return self.family is not Family.NSG

@@ -25,8 +25,8 @@ class Structure(ABC):
     """The candidates' side of an index, over a matrix (rows, d) that it may point into.
 
     Rows are added in any order, then `finish` is called once; from then on `find` and `save` are allowed, and all
-    methods but `add` and `finish` are safe to call from many threads. Where the spec can add, more rows may follow a
-    `find`, and another `finish`.
+    methods but `add`, `finish` and `save` are safe to call from many threads. Where the spec can add, more rows may
+    follow a `find`, and another `finish`; not in an index that was loaded.
     """
 
     def __init__(self, spec: IndexSpec, metric: Metric, vectors: StoredVectors, faiss_index: Any) -> None:
@@ -104,12 +104,18 @@ def train_faiss(index: Any, spec: IndexSpec, vectors: StoredVectors, sample: Row
 
 def read_faiss(path: Path, rows: int, read: Callable[[str], Any] = faiss.read_index) -> Any:
     """
+    Args:
+        rows: That the index should hold.
+        read: Returns the index in a file; raises OSError, RuntimeError or MemoryError if it can't.
+
     Raises:
-        CorruptError: FAISS can't read the file, or it holds another number of rows.
+        CorruptError: The file can't be read, or holds another number of rows.
     """
     try:
         index = read(str(path))
-    except (OSError, RuntimeError, ValueError) as error:
+    except OSError as error:
+        raise CorruptError(path, f"can't be read ({error.strerror or error})") from error
+    except (RuntimeError, MemoryError) as error:  # numbers in the file say how much memory FAISS takes
         raise CorruptError(path, f"FAISS can't read it ({reason(error)})") from error
     if index.ntotal != rows:
         raise CorruptError(path, f"holds {index.ntotal} rows where the segment has {rows}")
@@ -118,4 +124,5 @@ def read_faiss(path: Path, rows: int, read: Callable[[str], Any] = faiss.read_in
 
 def reason(error: Exception) -> str:
     """The last clause of FAISS's message: the rest is C++ source positions."""
-    return str(error).strip().splitlines()[-1].rsplit(": ", 1)[-1][:200]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].rsplit(": ", 1)[-1][:200]

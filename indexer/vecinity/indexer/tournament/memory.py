@@ -8,7 +8,9 @@ from vecinity.indexer.stored_vectors import VectorType
 _ID = 8
 _NUMBER = 4
 _FAST_SCAN_BLOCK = 32
-_FAST_SCAN = frozenset({Family.IVF_PQ, Family.IVF_RABITQ})
+_FAST_SCAN_LIST = 8 + 8 + 64 // 2
+"""Beside what others take for a list: its size once more, and what aligns its blocks and its row numbers, on average."""
+
 _HNSW_NODE = 8 + 4  # where its links begin, and its level
 _RABITQ_FACTORS = 8
 
@@ -27,10 +29,10 @@ def index_bytes(spec: IndexSpec, rows: int, dimension: int, vector_type: VectorT
     coded = spec.reduced_dimension or dimension
     places = rows
     code = _code(spec, coded, vector_type)
-    if spec.family in _FAST_SCAN:
-        # FastScan keeps the codes of each list in whole blocks, at least one: half a block is empty on average.
+    if spec.fast_scan:
+        # FastScan keeps the codes of each list in whole blocks: half of the last one is empty on average.
         places = max(rows + spec.nlist * _FAST_SCAN_BLOCK // 2, spec.nlist * _FAST_SCAN_BLOCK)
-    lists = spec.nlist * (coded * _NUMBER + _ID)
+    lists = spec.nlist * (coded * _NUMBER + _ID + _FAST_SCAN_LIST * spec.fast_scan)
     book = 16 * coded * _NUMBER if spec.family is Family.IVF_PQ else 0
     return round(lists + rows * _ID + places * code + book + _transform(spec, coded, dimension))
 

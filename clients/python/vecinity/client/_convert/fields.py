@@ -84,8 +84,11 @@ def block(vectors: ArrayLike) -> core_pb2.VectorBlock:
 
 def numbers(values: ArrayLike, dimensions: int) -> NDArray[np.float32]:
     try:
-        with np.errstate(over="ignore"):  # becomes infinity, which the server refuses by name
-            numbers = np.asarray(values, dtype="<f4")
+        if isinstance(values, np.ndarray) and values.dtype == "<f4":
+            numbers = values
+        else:
+            with np.errstate(over="ignore"):  # becomes infinity, which the server refuses by name
+                numbers = np.asarray(values, dtype="<f4")
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(f"a vector must be numbers ({error})") from error
     if numbers.ndim != dimensions or not numbers.size:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,12 +44,27 @@ def search_request(
         given.append(_examples(positive or (), negative or ()))
     if len(given) != 1:
         raise InvalidArgumentError("give exactly one of vector, id and text, or positive and negative examples")
-    return search_service_pb2.SearchRequest(
-        collection=collection,
-        query=given[0],
-        page_token=page_token,
-        **request_fields(options),
-    )
+    request = search_service_pb2.SearchRequest()
+    request.CopyFrom(_all_but_query(collection, page_token, options))
+    request.query.CopyFrom(given[0])
+    return request
+
+
+def _all_but_query(collection: str, page_token: str, options: HitOptions) -> search_service_pb2.SearchRequest:
+    """Queries come by the thousand that differ in nothing else: what is the same is checked and made once."""
+    if "timeout" in options:
+        options = {name: value for name, value in options.items() if name != "timeout"}  # type: ignore[assignment]
+    try:
+        return _made_once(collection, page_token, **options)
+    except TypeError:  # something that can't be remembered, such as a filter in a message, or that is no option at all
+        return _made(collection, page_token, **options)
+
+
+def _made(collection: str, page_token: str, **options: Unpack[HitOptions]) -> search_service_pb2.SearchRequest:
+    return search_service_pb2.SearchRequest(collection=collection, page_token=page_token, **request_fields(options))
+
+
+_made_once = lru_cache(maxsize=256, typed=True)(_made)
 
 
 def _by_id(id: str) -> core_pb2.Query:
@@ -107,7 +123,7 @@ def search_result(
     hits = response.hits
     return SearchResult(
         ids=list(hits.ids),
-        scores=np.array(hits.scores, dtype=np.float32),
+        scores=np.array(hits.scores[:], dtype=np.float32),
         texts=list(hits.texts) if hits.texts else None,
         vectors=array(hits.vectors) if hits.HasField("vectors") else None,
         version=response.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from vecinity.client._convert.fields import one_of
 from vecinity.client._types import UnknownWord, UnknownWords
@@ -24,7 +24,9 @@ def policy(value: UnknownWords | str | None) -> core_pb2.UnknownWords:
     return _POLICIES[one_of("unknown_words", UnknownWords, value)]
 
 
-def unknown_words(messages: Iterable[core_pb2.UnknownWord]) -> tuple[UnknownWord, ...]:
+def unknown_words(messages: Sequence[core_pb2.UnknownWord]) -> tuple[UnknownWord, ...]:
+    if not messages:
+        return ()
     return tuple(
         UnknownWord(message.field, message.word, _ACTIONS.get(message.action), message.replacement)
         for message in messages
