@@ -194,6 +194,7 @@ def ask(index: Index, base: Plan, case: Case) -> Answer:
         dimension=index.vectors.shape[1],
         matches=through.count,
         queries=BATCH,
+        metric=index.metric,
     )
     k = min(K, through.count)
     exact_us: list[float] = []

@@ -6,6 +6,7 @@ import pytest
 
 from vecinity.indexer.ann import EXACT, Effort
 from vecinity.indexer.calibration import CalibrationSource
+from vecinity.indexer.metric import Metric
 from vecinity.service.filter_planner import plan_filtered
 from vecinity.service.planner import ANY_EFFORT, Plan, Strategy, Wish
 
@@ -65,3 +66,11 @@ def test_the_more_queries_share_the_matches_the_cheaper_it_is_to_compare(
     base = Plan(LISTS, 0.96, query_us=75.0)
     planned = plan_filtered(base, ANY_EFFORT, 10, rows=ROWS, dimension=DIMENSION, matches=matches, queries=queries)
     assert planned.strategy is strategy
+
+
+def test_euclidean_distances_do_not_go_through_blas() -> None:
+    def strategy(metric: Metric) -> Strategy | None:
+        base, shape = Plan(LISTS, 0.96, query_us=75.0), {"rows": ROWS, "dimension": DIMENSION}
+        return plan_filtered(base, ANY_EFFORT, 10, **shape, matches=12_000, queries=64, metric=metric).strategy
+
+    assert (strategy(Metric.DOT), strategy(Metric.EUCLIDEAN)) == (Strategy.EXACT_MATCHES, Strategy.INDEX_FILTERED)

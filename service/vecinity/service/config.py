@@ -84,7 +84,9 @@ class Config(BaseSettings):
     )
     drain_seconds: Annotated[float, Field(ge=0, le=3_600)] = Field(10.0, description="for calls under way at SIGTERM")
     refresh_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(0.25, description="between looks for new versions")
-    verify: bool = Field(True, description="whether to compare the checksums of every file that is opened")
+    verify: bool = Field(
+        True, description="whether to compare the checksum of every file that is opened: a damaged one can end a worker"
+    )
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -1,4 +1,7 @@
-"""From the plan of a search without a filter to that of one with it. Pure: no input but its arguments."""
+"""From the plan of a search without a filter to that of one with it. Pure: no input but its arguments.
+
+Costs were measured with 384 numbers a row, by tests/benchmarks/bench_filters.py and of `exact_search`.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,35 @@ import math
 from dataclasses import replace
 
 from vecinity.indexer.ann import EXACT, FEW_QUERIES, GRAPH_DEPTH
+from vecinity.indexer.metric import Metric
 from vecinity.service.planner import Plan, Strategy, Wish
 
-_EXACT_US_PER_NUMBER = 2.2e-4
-"""Microseconds to compare a query with one number of a matching row where it lies: measured with 384 numbers a row, as
-all constants here, by tests/benchmarks/bench_filters.py."""
+_FEW_US_PER_NUMBER = 2.2e-4
+"""Microseconds to compare one of few queries with one number of a matching row, where it lies."""
 
-_SHARED_US_PER_NUMBER, _COPIED_US_PER_NUMBER = 2.8e-5, 9e-4
-"""Many queries are compared through BLAS with matching rows that were copied once, for all of them."""
+_SHARED_US_PER_NUMBER, _SHARED_BY_BLAS_US_PER_NUMBER = 7e-5, 2.8e-5
+_COPIED_US_PER_NUMBER = {True: 9e-4, False: 7e-4}
+"""Many queries are compared with rows copied once for all of them; under Euclidean distance not through BLAS."""
 
-_LISTS_FACTOR, _LONE_FACTOR = 1.8, 0.6
-"""n queries at a time, through the index and a filter that lets the share s pass, cost what the calibration measured
-without: times the first, times s^(-1/4), times (1 + the second / sqrt(n)). The first is a sixth above the mean of where
-matches may lie, as those that lie far from a query cost half as much again."""
+_LISTS_FACTOR = 1.8
+"""Through a filter that lets the share s pass, a search of inverted lists costs this times s^(-1/4) as much. It is a
+sixth above the mean of where matches may lie, as those that lie far from a query cost half as much again."""
+
+_LONE_FACTOR = 0.6
+"""n queries at a time cost 1 + this / sqrt(n) of what the calibration measured, in large batches."""
 
 
-def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, matches: int, queries: int = 1) -> Plan:
+def plan_filtered(
+    base: Plan,
+    wish: Wish,
+    k: int,
+    *,
+    rows: int,
+    dimension: int,
+    matches: int,
+    queries: int = 1,
+    metric: Metric = Metric.COSINE,
+) -> Plan:
     """Choose between comparing with every match and asking the index, whichever costs less.
 
     Args:
@@ -31,7 +47,8 @@ def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, 
         rows: Rows of the index.
         dimension: d.
         matches: Rows that meet the filter.
-        queries: How many are asked together.
+        queries: How many are asked together, at least 1.
+        metric: Of the index.
 
     Returns:
         A plan whose effort is that of `base` where the index is asked: how much further it must look depends on where
@@ -51,7 +68,7 @@ def plan_filtered(base: Plan, wish: Wish, k: int, *, rows: int, dimension: int, 
             items_matching=matches,
             reasons=(reason,),
         )
-    if _exact_us(dimension, matches, queries) <= _index_us(base, k, rows, matches, queries):
+    if _exact_us(dimension * matches, queries, metric) <= _index_us(base, k, rows, matches, queries):
         return _exact(
             base, matches, f"{matches} of {rows} items meet the filter: comparing with each costs less than the index."
         )
@@ -80,17 +97,19 @@ def _exact(base: Plan, matches: int, reason: str) -> Plan:
     )
 
 
-def _exact_us(dimension: int, matches: int, queries: int) -> float:
-    """What one of the queries would cost if all were compared with every match."""
+def _exact_us(numbers: int, queries: int, metric: Metric) -> float:
+    """What one of the queries would cost if all were compared with every match, of so many numbers."""
     if queries <= FEW_QUERIES:
-        return matches * dimension * _EXACT_US_PER_NUMBER
-    return matches * dimension * (_SHARED_US_PER_NUMBER + _COPIED_US_PER_NUMBER / queries)
+        return numbers * _FEW_US_PER_NUMBER
+    blas = metric is not Metric.EUCLIDEAN
+    shared = _SHARED_BY_BLAS_US_PER_NUMBER if blas else _SHARED_US_PER_NUMBER
+    return numbers * (shared + _COPIED_US_PER_NUMBER[blas] / queries)
 
 
 def _index_us(base: Plan, k: int, rows: int, matches: int, queries: int) -> float:
     """What one of the queries would cost through the index; 0 for an effort that was not measured."""
-    alone_us = base.query_us * (1 + _LONE_FACTOR / math.sqrt(queries))
+    unfiltered_us = base.query_us * (1 + _LONE_FACTOR / math.sqrt(queries))
     if base.effort.nprobe:
-        return alone_us * _LISTS_FACTOR * float((rows / max(matches, 1)) ** 0.25)
+        return unfiltered_us * _LISTS_FACTOR * float((rows / max(matches, 1)) ** 0.25)
     fetched = GRAPH_DEPTH * k * rows / max(matches, 1)
-    return alone_us * max(1.0, fetched / max(base.effort.ef_search, 1))
+    return unfiltered_us * max(1.0, fetched / max(base.effort.ef_search, 1))

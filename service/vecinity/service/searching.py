@@ -211,6 +211,7 @@ class Searcher:
             dimension=manifest.dimension,
             matches=through.count,
             queries=queries,
+            metric=manifest.metric,
         )
 
     def _plan_unfiltered(self, version: OpenVersion, wish: Wish, asked: Asked) -> Plan:

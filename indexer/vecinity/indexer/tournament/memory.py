@@ -9,7 +9,7 @@ _ID = 8
 _NUMBER = 4
 _FAST_SCAN_BLOCK = 32
 _FAST_SCAN_LIST = 8 + 8 + 64 // 2
-"""Beside what others take for a list: its size once more, and what aligns its blocks and its row numbers, on average."""
+"""Beside what others take for a list: its size once more, and what aligns its blocks and its rows, on average."""
 
 _HNSW_NODE = 8 + 4  # where its links begin, and its level
 _RABITQ_FACTORS = 8
