@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 
 from vecinity.indexer.ann.effort import Effort
-from vecinity.indexer.ann.mapped_blocks import read_blocks, write_blocks
+from vecinity.indexer.ann.mapped_blocks import never_read_ahead, read_blocks, write_blocks
 from vecinity.indexer.ann.reranking import Reranking, search
 from vecinity.indexer.ann.scores import Rows
 from vecinity.indexer.ann.selection import RowSet
@@ -115,15 +115,13 @@ class InvertedLists(Structure):
     @classmethod
     def load(cls, path: Path, spec: IndexSpec, metric: Metric, vectors: StoredVectors) -> InvertedLists:
         index = read_faiss(path, len(vectors), read_blocks if spec.fast_scan else _read_mapped)
-        lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists)
-        if isinstance(lists, faiss.OnDiskInvertedLists):
-            # FAISS would start 32 threads in every search to read lists ahead: many times slower than not.
-            lists.prefetch_nthread = 0
         return cls(spec, metric, vectors, index)
 
 
 def _read_mapped(path: str) -> Any:
-    return faiss.read_index(path, faiss.IO_FLAG_MMAP)
+    index = faiss.read_index(path, faiss.IO_FLAG_MMAP)
+    never_read_ahead(faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists))
+    return index
 
 
 @contextmanager

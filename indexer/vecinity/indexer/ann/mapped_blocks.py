@@ -100,10 +100,16 @@ def read_blocks(path: str) -> Any:
         places.push_back(place)
     lists = faiss.OnDiskInvertedLists(ivf.nlist, ivf.code_size, path)
     lists.lists, lists.read_only, lists.totsize = places, True, end
+    never_read_ahead(lists)
     lists.do_mmap()
     ivf.replace_invlists(lists, True)
     lists.this.disown()
     return index
+
+
+def never_read_ahead(lists: Any) -> None:
+    """By itself FAISS starts 32 threads in every search, to read mapped lists ahead: many times slower than not."""
+    lists.prefetch_nthread = 0
 
 
 def _layout(sizes: NDArray[np.int64], begin: int, ivf: Any) -> _Layout:
