@@ -91,7 +91,7 @@ class GrpcTransport:
         _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_unary(
-                method, request_serializer=_serialize, response_deserializer=response.FromString
+                method, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
             )
         try:
             return stub(request, timeout=timeout)
@@ -105,7 +105,7 @@ class GrpcTransport:
         _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_stream(
-                method, request_serializer=_serialize, response_deserializer=response.FromString
+                method, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
             )
         call = stub(request, timeout=timeout)
         try:
@@ -133,7 +133,7 @@ class AsyncGrpcTransport:
         _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_unary(
-                method, request_serializer=_serialize, response_deserializer=response.FromString
+                method, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
             )
         try:
             return await stub(request, timeout=timeout)
@@ -146,7 +146,7 @@ class AsyncGrpcTransport:
         _refuse_if(self._closed)
         if (stub := self._methods.get(method)) is None:
             stub = self._methods[method] = self._channel.unary_stream(
-                method, request_serializer=_serialize, response_deserializer=response.FromString
+                method, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
             )
         call = stub(request, timeout=timeout)
         try:
@@ -220,10 +220,6 @@ class AsyncInProcessTransport:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._edge.close)
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _open_in_process(data_dir: str | Path) -> Any:

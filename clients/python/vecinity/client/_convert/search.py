@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecinity.client._convert.attributes import attributes
-from vecinity.client._convert.fields import Method, array, block, listed, query, real, strings, vector_query
+from vecinity.client._convert.fields import Method, array, block, listed, numbers, query, real, strings
 from vecinity.client._convert.plan import plan
 from vecinity.client._convert.unknown_words import unknown_words
 from vecinity.client._options import HitOptions, request_fields
@@ -35,18 +35,19 @@ def search_request(
     page_token: str,
     options: HitOptions,
 ) -> search_service_pb2.SearchRequest:
-    given = [] if vector is None else [vector_query(vector)]
-    if id is not None:
-        given.append(_by_id(id))
-    if text is not None:
-        given.append(_by_text(text))
-    if positive is not None or negative is not None:
-        given.append(_examples(positive or (), negative or ()))
-    if len(given) != 1:
+    examples = positive is not None or negative is not None
+    if (vector is not None) + (id is not None) + (text is not None) + examples != 1:
         raise InvalidArgumentError("give exactly one of vector, id and text, or positive and negative examples")
     request = search_service_pb2.SearchRequest()
     request.CopyFrom(_all_but_query(collection, page_token, options))
-    request.query.CopyFrom(given[0])
+    if vector is not None:
+        request.query.vector.packed = numbers(vector, 1).tobytes()
+    elif id is not None:
+        request.query.CopyFrom(_by_id(id))
+    elif text is not None:
+        request.query.CopyFrom(_by_text(text))
+    else:
+        request.query.CopyFrom(_examples(positive or (), negative or ()))
     return request
 
 
