@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,20 @@ def test_an_opened_index_is_saved_as_it_was(family: Family, tmp_path: Path) -> N
     # Both are searched as before.
     for searched in (index, again):
         assert (searched.search(index.vectors[:5].copy(), 1, best_effort(index))[1][:, 0] == np.arange(5)).all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+@pytest.mark.parametrize("family", sorted(set(Family) - {Family.FLAT}))
+def test_an_index_that_is_let_go_leaves_nothing_mapped(family: Family, tmp_path: Path) -> None:
+    index = made(family, Metric.COSINE)
+    path = tmp_path / "index.faiss"
+    index.save(path)
+    for _ in range(10):
+        again = Index.load(path, index.spec, Metric.COSINE, index.vectors)
+        again.search(index.vectors[:2].copy(), 3, best_effort(again))
+        del again
+    gc.collect()
+    assert str(path) not in Path("/proc/self/maps").read_text()
 
 
 def _with_number(content: bytes, at: int, number: int) -> bytes:

@@ -20,6 +20,7 @@ from vecinity.client import (
     AttributeType,
     CalibrationSource,
     Client,
+    Effort,
     Hit,
     HitOptions,
     InvalidArgumentError,
@@ -32,6 +33,7 @@ from vecinity.client import (
 )
 from vecinity.client._convert import analogy, collection, plan, unknown_words
 from vecinity.client._convert import fields as convert
+from vecinity.client._convert.search import search_request
 from vecinity.v1 import collection_service_pb2, core_pb2, search_service_pb2
 
 
@@ -314,3 +316,33 @@ class TestAsync:
             with pytest.raises(errors.DeadlineExceededError):
                 everything = np.ones((5_000, 50), np.float32)  # one search may be over within gRPC's shortest deadline
                 await client.batch_search("words", vectors=everything, k=100, exact=True, timeout=0.01)
+
+
+class _Number:
+    """Hashable by identity, as a tensor is, and another number later."""
+
+    value = 5
+
+    def __index__(self) -> int:
+        return self.value
+
+
+def test_what_is_remembered_of_a_request_is_only_what_never_changes() -> None:
+    def sent(**options: object) -> search_service_pb2.SearchRequest:
+        return search_request("words", [1.0], None, None, None, None, "", options)  # type: ignore[arg-type]
+
+    number = _Number()
+    assert sent(k=number).k == 5
+    number.value = 9
+    assert sent(k=number).k == 9
+    # Equal, and yet not to be taken for each other.
+    assert sent(effort=Effort(nprobe=16)).parameters.effort.nprobe == 16
+    with pytest.raises(InvalidArgumentError, match=r"nprobe is 16\.0"):
+        sent(effort=Effort(nprobe=16.0))  # type: ignore[arg-type]
+    assert sent(k=1).k == 1
+    with pytest.raises(InvalidArgumentError, match=r"k is 1\.0"):
+        sent(k=1.0)
+    # Each caller has a request of his own.
+    sent(k=3).k = 4
+    assert sent(k=3).k == 3
+    assert sent(k=3, timeout=1.0) == sent(k=3)

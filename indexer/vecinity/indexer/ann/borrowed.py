@@ -24,9 +24,14 @@ def borrowed_storage(vectors: StoredVectors, metric: Metric) -> Any:
         storage = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, metric_of(metric))
     else:
         storage = faiss.IndexFlat(vectors.shape[1], metric_of(metric))
+    borrow(storage, vectors)
+    return storage
+
+
+def borrow(storage: Any, vectors: StoredVectors) -> None:
+    """Let an empty flat FAISS index have the rows of `vectors` for its own; see `borrowed_storage`."""
     numbers = np.asarray(vectors).view(np.uint8).reshape(-1)
     # A view wants an owner to keep alive. One made of nothing owns nothing: NumPy does.
     nobody = faiss.MaybeOwnedVectorUInt8().owner
     storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(faiss.swig_ptr(numbers), numbers.size, nobody)
     storage.ntotal = len(vectors)
-    return storage

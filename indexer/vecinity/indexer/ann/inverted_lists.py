@@ -46,9 +46,7 @@ class InvertedLists(Structure):
             lists.implem = _ONE_BY_ONE
         # By nprobe: to make them takes a tenth of a search of one query.
         self._parameters: dict[int, Any] = {}
-        self._reranking = (
-            Reranking(faiss_index, vectors, metric) if spec.needs_rerank and vectors.dtype == np.float32 else None
-        )
+        self._reranking = Reranking(faiss_index, vectors) if spec.needs_rerank and vectors.dtype == np.float32 else None
 
     @classmethod
     def train(cls, spec: IndexSpec, metric: Metric, vectors: StoredVectors, sample: Rows) -> InvertedLists:

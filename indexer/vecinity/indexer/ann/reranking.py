@@ -11,10 +11,9 @@ from typing import Any
 import faiss
 import numpy as np
 
-from vecinity.indexer.ann.borrowed import borrowed_storage
+from vecinity.indexer.ann.borrowed import borrow
 from vecinity.indexer.ann.scores import Rows
-from vecinity.indexer.ann.structure import metric_of
-from vecinity.indexer.metric import Metric, Vectors
+from vecinity.indexer.metric import Vectors
 from vecinity.indexer.stored_vectors import StoredVectors
 
 _PARAMETERS_MAX = 256
@@ -28,16 +27,15 @@ class Reranking:
         vectors: float32 (rows, d), C-contiguous, perhaps mapped.
     """
 
-    def __init__(self, index: Any, vectors: StoredVectors, metric: Metric) -> None:
+    def __init__(self, index: Any, vectors: StoredVectors) -> None:
         self._vectors = vectors  # which FAISS does not keep alive
         self._index = index
-        self._storage = borrowed_storage(vectors, metric)
-        # Made over an empty index: the constructors for a full one want vectors to copy.
-        empty = faiss.IndexFlat(vectors.shape[1], metric_of(metric))
-        self._refine = faiss.IndexRefineFlat(empty)
-        self._refine.refine_index.this.own(True)  # its own storage, which Python frees now
-        self._refine.own_fields = self._refine.own_refine_index = False
-        self._refine.base_index, self._refine.refine_index = index, self._storage
+        # It can be made over an index that is empty, or else with vectors to copy. Its storage is its own, the index is
+        # not: to assign either would leave it to nobody to free.
+        rows, index.ntotal = index.ntotal, 0
+        self._refine = faiss.IndexRefineFlat(index)
+        index.ntotal = rows
+        borrow(faiss.downcast_index(self._refine.refine_index), vectors)
         self._refine.ntotal = len(vectors)
         self._parameters: dict[tuple[int, int, int], Any] = {}
 

@@ -55,10 +55,14 @@ def _all_but_query(collection: str, page_token: str, options: HitOptions) -> sea
     """Queries come by the thousand that differ in nothing else: what is the same is checked and made once."""
     if "timeout" in options:
         options = {name: value for name, value in options.items() if name != "timeout"}  # type: ignore[assignment]
-    try:
+    if not page_token and _is_plain(collection) and all(map(_is_plain, options.values())):
         return _made_once(collection, page_token, **options)
-    except TypeError:  # something that can't be remembered, such as a filter in a message, or that is no option at all
-        return _made(collection, page_token, **options)
+    return _made(collection, page_token, **options)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is short, never changes, and is told from all that are not to be taken for it."""
+    return type(value) in _PLAIN or (type(value) is str and len(value) <= _REMEMBERED_CHARS_MAX)
 
 
 def _made(collection: str, page_token: str, **options: Unpack[HitOptions]) -> search_service_pb2.SearchRequest:
@@ -66,6 +70,8 @@ def _made(collection: str, page_token: str, **options: Unpack[HitOptions]) -> se
 
 
 _made_once = lru_cache(maxsize=256, typed=True)(_made)
+_PLAIN = frozenset((int, float, bool, type(None)))
+_REMEMBERED_CHARS_MAX = 1_000
 
 
 def _by_id(id: str) -> core_pb2.Query:
