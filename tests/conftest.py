@@ -24,6 +24,9 @@ from vecinity.indexer.indexing import IndexSettings
 from vecinity.indexer.metric import Metric, Vectors
 from vecinity.indexer.word2vec import Word2VecSettings
 
+# In a shell's background job it is ignored, and the processes that tests start and interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parent.parent
 ROWS, DIMENSION = 2_000, 32
 

@@ -179,6 +179,18 @@ def test_a_missing_model_is_named(vecinity: RunCommand, tmp_path: Path) -> None:
     assert done.returncode == 1 and "there is no model folder absent" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["collections", "--data-dir", "data", "--json"]])
+def test_who_reads_no_further_is_told_nothing(vecinity: RunCommand, tmp_path: Path, arguments: list[str]) -> None:
+    np.save(tmp_path / "vectors.npy", clustered(60))
+    vecinity("build", "mine", "vectors.npy", "--embedder", "none", "--data-dir", "data")
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    command = [sys.executable, "-m", "vecinity.cli", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, stdout=ours, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def start_build(corpus: Path, folder: Path, *, stderr: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vecinity.cli", "build", "words", str(corpus), "--embedder", "word2vec"]
     return subprocess.Popen(

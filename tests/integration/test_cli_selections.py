@@ -77,7 +77,8 @@ def test_neighbours(vecinity: RunCommand, tmp_path: Path, server) -> None:  # ty
     printed = vecinity("neighbours", "cosine-flat", "-k", 3, "--target", server.target).stdout.splitlines()
     assert printed[0] == "id\tneighbour\tscore" and len(printed) == 1 + 3 * 2_000
     assert printed[1].split("\t")[:2] == [expected[0].id, expected[0].ids[0]]
-    vecinity("neighbours", "cosine-flat", "-k", 3, "--out", "graph.tsv", "--target", server.target)
+    done = vecinity("neighbours", "cosine-flat", "-k", 3, "--out", "graph.tsv", "--target", server.target)
+    assert (done.stdout, done.stderr) == ("", "The neighbours of 2,000 items.\n")
     assert (tmp_path / "graph.tsv").read_text().splitlines() == printed
     vecinity("neighbours", "cosine-flat", "-k", 3, "--out", "graph.jsonl", "--target", server.target)
     lines = [json.loads(line) for line in (tmp_path / "graph.jsonl").read_text().splitlines()]

@@ -27,6 +27,8 @@ from waiting import wait_until
 from vecinity.client import Client, VecinityError, errors
 from vecinity.indexer.ann import Family
 from vecinity.indexer.catalog import Catalog
+from vecinity.indexer.errors import SettingError
+from vecinity.service.config import load_config
 
 
 @pytest.fixture
@@ -273,6 +275,13 @@ def test_settings_come_from_environment_and_file(collections_dir: Path, tmp_path
             with pytest.raises(errors.InvalidArgumentError, match="from 1 to 2"):
                 client.batch_search("words", ids=["a", "b", "c"], k=1)
         assert server.log().startswith("{")
+
+
+def test_a_setting_that_does_not_exist_is_named_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vecinity.toml").write_text("k_maxx = 7\n")
+    monkeypatch.setenv("VECINITY_CONFIG", str(tmp_path / "vecinity.toml"))
+    with pytest.raises(SettingError, match=r"in the settings \(\S+vecinity\.toml or flags\): there is no k_maxx: see "):
+        load_config()
 
 
 def test_many_clients_at_once_get_their_own_answers(server) -> None:  # type: ignore[no-untyped-def]

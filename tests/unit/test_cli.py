@@ -206,7 +206,7 @@ def test_errors_name_options(command: str, error: Exception | dict[str, str], me
     if isinstance(error, dict):
         told = "; ".join(f"{field}: {fault}" for field, fault in error.items())
         error = errors.InvalidArgumentError(told, "ERROR_REASON_INVALID_ARGUMENT", violations=error)
-    assert Typed.by(app.app, [command]).message(error).startswith(message)
+    assert Typed.by(app.app_for(command), [command]).message(error).startswith(message)
 
 
 def test_a_missing_server_part_says_what_to_install(

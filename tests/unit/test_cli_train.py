@@ -123,7 +123,7 @@ def test_a_model_is_overwritten_only_when_asked(
     arguments = ["train", corpus, tmp_path / "m", *SMALL, "--epochs", 1]
     assert run(capsys, *arguments)[0] == 0
     code, out, err = run(capsys, *arguments, "--seed", 2)
-    assert (code, out) == (1, "") and "holds another model" in err and err.count("\n") == 1
+    assert (code, out) == (1, "") and "holds a model already" in err and err.count("\n") == 1
     assert run(capsys, *arguments, "--seed", 2, "--overwrite")[0] == 0
     assert Word2VecModel.load(tmp_path / "m").settings.seed == 2  # type: ignore[union-attr]
 

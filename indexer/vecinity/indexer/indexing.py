@@ -132,9 +132,9 @@ class _Maker:
             index, calibration = self._index_as(spec)
             if calibration.best_recall(10) >= settings.target_recall:
                 break
-            missed.append(f"{spec.description} reached only {calibration.best_recall(10):.3f}")
+            missed.append(f"{spec.description} reached {calibration.best_recall(10):.3f} at its highest effort")
         if tournament is not None and missed:
-            note = f"; of all items {', '.join(missed)}, so {index.spec.description} was taken"
+            note = f"; built of all items, {', '.join(missed)}, so {index.spec.description} was taken"
             tournament = replace(tournament, reason=tournament.reason + note)
         return MadeIndex(index, calibration, tournament)
 

@@ -162,9 +162,15 @@ def load_config(**overrides: object) -> Config:
     try:
         return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
-        )
-        raise SettingError(f"in the settings ({_CONFIG_VARIABLE}, VECINITY_… or flags): {faults}") from error
+        raise SettingError(f"in the settings ({path or 'VECINITY_…'} or flags): {_faults(error)}") from error
     except ValueError as error:
         raise SettingError(f"{path} is no TOML file ({error})") from error
+
+
+def _faults(error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors():
+        name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+        unknown = fault["type"] == "extra_forbidden"
+        faults.append(f"there is no {name}: see 'vecinity serve --help'" if unknown else f"{name}: {message}")
+    return "; ".join(faults)

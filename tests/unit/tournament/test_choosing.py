@@ -141,18 +141,33 @@ def test_where_the_limits_leave_nothing_that_reaches_the_target_they_are_named()
     [
         (
             Limits(),
-            "HNSW16,Flat reaches recall@10 0.95 in about 80 µs, "
-            "1.2 times as fast as IVF512,PQ192x4fs and 15 times its size",
+            "HNSW16,Flat reached recall@10 0.95 on a sample, and is expected to take 80 µs with all items, "
+            "1.25 times as fast as IVF512,PQ192x4fs and 15 times its size",
         ),
         (
             Limits(max_memory_bytes=100 * MB),
-            "IVF512,PQ192x4fs reaches recall@10 0.95 in about 100 µs, "
-            "1.30 times as fast as IVF512,PQ96x4fs; the limits leave no hnsw, ivf-flat",
+            "IVF512,PQ192x4fs reached recall@10 0.95 on a sample, and is expected to take 100 µs with all items, "
+            "1.30 times as fast as IVF512,PQ96x4fs and 1.8 times its size; "
+            "within the limits none was found of hnsw, ivf-flat",
         ),
     ],
 )
 def test_the_reason_is_a_sentence(limits: Limits, sentence: str) -> None:
     assert reason(ranked(ENTRIES, limits, 0), limits) == sentence
+
+
+def test_a_family_that_misses_the_target_is_not_said_to_be_over_the_limits() -> None:
+    tried = [entry(HNSW, 80, MB, 1), entry(PQ, 50, 14 * MB, 1), entry(SMALL_PQ, 50, 8 * MB, 1, recall=0)]
+    limits = Limits(max_memory_bytes=10 * MB)
+    assert reason(ranked(tried, limits, 1), limits).endswith(
+        "with all items; within the limits none was found of ivf-pq"
+    )
+
+
+@pytest.mark.parametrize("times", [0.98, 1.02])
+def test_what_is_as_fast_is_not_given_a_figure(times: float) -> None:
+    order = ranked([entry(HNSW, 100, MB, 1), entry(PQ, 100 * times, 14 * MB, 1)], Limits(), 1)
+    assert "practically as fast as" in reason(order, Limits())
 
 
 def test_the_next_to_build_is_finer_or_of_another_family() -> None:

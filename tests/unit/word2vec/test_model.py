@@ -153,7 +153,7 @@ def test_nothing_else_is_overwritten(model: Word2VecModel, tmp_path: Path) -> No
 def test_another_model_is_replaced_only_when_asked(model: Word2VecModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     other = replace(model, words=["a", "b", "c", "d"])
-    with pytest.raises(StorageError, match="holds another model"):
+    with pytest.raises(StorageError, match="holds a model already"):
         other.save(tmp_path / "m")
     other.save(tmp_path / "m", overwrite=True)
     assert Word2VecModel.load(tmp_path / "m").words == ["a", "b", "c", "d"]
@@ -188,7 +188,7 @@ def test_a_disk_that_fails_at_the_last_step_leaves_a_model(
 
 def test_outputs_are_not_lost_by_saving_again(model: Word2VecModel, tmp_path: Path) -> None:
     replace(model, outputs=None).save(tmp_path / "m")
-    with pytest.raises(StorageError, match="holds another model"):
+    with pytest.raises(StorageError, match="holds a model already"):
         model.save(tmp_path / "m")
     model.save(tmp_path / "m", overwrite=True)
     assert Word2VecModel.load(tmp_path / "m", outputs=True).outputs is not None

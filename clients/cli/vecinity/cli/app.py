@@ -1,6 +1,6 @@
 """``vecinity``: the commands, and what every one of them does about errors.
 
-Imports nothing heavy: each command imports what it needs when it runs, so that ``vecinity --help`` is quick.
+Imports nothing heavy: of the commands only the one that is asked for, which imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -8,41 +8,51 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from vecinity.cli import convert, serve, train
-from vecinity.cli.building import command as build
-from vecinity.cli.demo import command as demo
-from vecinity.cli.evaluate import command as evaluate
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
-from vecinity.cli.query import analogy, collections, graph, search, similarity
 
+STDOUT = 1
 NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
 
-app = typer.Typer(
-    name="vecinity",
-    help="Vector similarity search: build collections from texts or vectors, serve them, ask them.",
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("build")(build.build)
-app.command("train")(train.train)
-app.command("convert")(convert.convert)
-app.command("evaluate")(evaluate.evaluate)
-app.command("serve")(serve.serve)
-app.command("search")(search.search)
-app.command("analogy")(analogy.analogy)
-app.command("similarity")(similarity.similarity)
-app.command("odd-one-out")(similarity.odd_one_out)
-app.command("neighbours")(graph.neighbours)
-app.command("duplicates")(graph.duplicates)
-app.command("collections")(collections.collections)
-app.command("demo")(demo.demo)
+_COMMANDS = {
+    "build": "vecinity.cli.building.command:build",
+    "train": "vecinity.cli.train:train",
+    "convert": "vecinity.cli.convert:convert",
+    "evaluate": "vecinity.cli.evaluate.command:evaluate",
+    "serve": "vecinity.cli.serve:serve",
+    "search": "vecinity.cli.query.search:search",
+    "analogy": "vecinity.cli.query.analogy:analogy",
+    "similarity": "vecinity.cli.query.similarity:similarity",
+    "odd-one-out": "vecinity.cli.query.similarity:odd_one_out",
+    "neighbours": "vecinity.cli.query.graph:neighbours",
+    "duplicates": "vecinity.cli.query.graph:duplicates",
+    "collections": "vecinity.cli.query.collections:collections",
+    "demo": "vecinity.cli.demo.command:demo",
+}
+
+
+def app_for(word: str) -> typer.Typer:
+    """The app with the command that `word` is; with all commands if it is none."""
+    app = typer.Typer(
+        name="vecinity",
+        help="Vector similarity search: build collections from texts or vectors, serve them, ask them.",
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(
+        epilog="Exit codes: 0 done, 1 an error, 2 wrong usage, 3 not found, 4 no server, 5 too late, 130 interrupted."
+    )(options)
+    for name in [word] if word in _COMMANDS else _COMMANDS:
+        module, function = _COMMANDS[name].split(":")
+        app.command(name)(getattr(import_module(module), function))
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -53,9 +63,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog="Exit codes: 0 done, 1 an error, 2 wrong usage, 3 not found, 4 no server, 5 too late, 130 interrupted."
-)
 def options(
     show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -67,8 +74,10 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; errors become one line on standard error and an exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    app = app_for(arguments[0] if arguments else "")
     try:
         result = app(args=list(arguments) or ["--help"], prog_name="vecinity", standalone_mode=False)
+        sys.stdout.flush()
         if result == ExitCode.INTERRUPTED:
             _complain("interrupted")
         return int(result or ExitCode.DONE)
@@ -76,9 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         _complain(f"{error.format_message()} (see '{context.command_path if context else 'vecinity'} --help')")
         return ExitCode.USAGE
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as stop:
+        if not isinstance(stop, BrokenPipeError) and not isinstance(stop.__context__, BrokenPipeError):
+            raise
         # The reader of our output has seen enough, as in "vecinity … | head". What is left of it goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         return ExitCode.DONE
     except Exception as error:
         code = exit_code_of(error)
@@ -101,4 +112,7 @@ def _complain(message: str, *, keep_lines: bool = False) -> None:
 
 def run() -> None:
     """The installed ``vecinity`` script."""
+    # Read when FAISS or torch is loaded. By default OpenMP's threads wait for each other by spinning: where other
+    # processes want the processors too, a text then takes up to thirty times as long to embed.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # noqa: TID251 - OpenMP's, no setting of ours
     sys.exit(main())

@@ -118,26 +118,28 @@ def reason(entries: Sequence[Entry], limits: Limits) -> str:
     if not entries or entries[0].excluded:
         return _nothing_reached(entries, limits)
     winner, others = entries[0], [e for e in entries[1:] if not e.excluded]
-    why = f"{winner.spec.description} reaches recall@10 {limits.target_recall:g} in about {winner.query_us:.0f} µs"
+    why = (
+        f"{winner.spec.description} reached recall@10 {limits.target_recall:g} on a sample, "
+        f"and is expected to take {winner.query_us:.0f} µs with all items"
+    )
     rival = next((e for e in others if e.spec.family is not winner.spec.family), None)
-    faster = min((e for e in others if e.rows == winner.rows), key=lambda e: e.query_us, default=None)
-    if faster is not None and faster.query_us < winner.query_us:
-        why += (
-            f", practically as fast as {faster.spec.description} "
-            f"and {_share(winner.index_bytes, faster.index_bytes)} its size"
-        )
-    elif rival is not None:
-        why += (
-            f", {rival.query_us / winner.query_us:.1f} times as fast as {rival.spec.description} "
-            f"and {_share(winner.index_bytes, rival.index_bytes)} its size"
-        )
-    elif others:
-        why += f", {others[0].query_us / winner.query_us:.2f} times as fast as {others[0].spec.description}"
+    faster = min((e for e in others if e.rows == winner.rows), key=lambda e: e.query_us, default=winner)
+    if faster.query_us < winner.query_us:
+        why += f", {_compared(winner, faster)}"
+    elif rival is not None or others:
+        why += f", {_compared(winner, rival or others[0])}"
     out = [e.spec.family for e in entries if e.excluded in (_OVER_MEMORY, _OVER_TIME)]
-    if out and rival is None:
+    if rival is None:
         limited = ", ".join(dict.fromkeys(family.value for family in out if family is not winner.spec.family))
-        why += f"; the limits leave no {limited}" if limited else ""
+        why += f"; within the limits none was found of {limited}" if limited else ""
     return why
+
+
+def _compared(winner: Entry, other: Entry) -> str:
+    times = other.query_us / winner.query_us
+    speed = "practically" if 1 / _AS_FAST <= times <= _AS_FAST else f"{times:.2f} times"
+    share = winner.index_bytes / max(other.index_bytes, 1)
+    return f"{speed} as fast as {other.spec.description} and {share:.2g} times its size"
 
 
 def _nothing_reached(entries: Sequence[Entry], limits: Limits) -> str:
@@ -150,10 +152,6 @@ def _nothing_reached(entries: Sequence[Entry], limits: Limits) -> str:
         within = len(entries) - len(over)
         return f"of {within} indexes that are not {why}, none reached {target}, so every search scans all"
     return f"no index reached {target} on a sample at any effort, so every search scans all"
-
-
-def _share(ours: int, theirs: int) -> str:
-    return f"{ours / max(theirs, 1):.2g} times"
 
 
 def in_units(size: int) -> str:

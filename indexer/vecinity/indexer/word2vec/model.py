@@ -272,7 +272,7 @@ def check_free(directory: Path, *, overwrite: bool = False) -> None:
     if not (directory / _HEADER).is_file():
         raise StorageError(f"can't write {directory}: it holds something else; remove it or choose another folder")
     if not overwrite:
-        raise StorageError(f"can't write {directory}: it holds another model; remove it, or --overwrite it")
+        raise StorageError(f"can't write {directory}: it holds a model already; remove it, or --overwrite it")
 
 
 def _read_header(directory: Path) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def neighbours(
     """
     check_effort(target_recall, exact)
     written = _format_of(out)
+    number = 0
     with open_client(target, data_dir, _LOOKUP_SECONDS) as client, ProgressBars() as bars:
         found = client.neighbours(
             collection, k=k, target_recall=target_recall, exact=exact, version=version, timeout=timeout
@@ -69,6 +70,8 @@ def neighbours(
                 )
                 if not number % _SHOWN_EVERY:
                     bars("neighbours", number, total, "items")
+    if out is not None:
+        typer.echo(f"The neighbours of {number:,} item{'' if number == 1 else 's'}.", err=True)
 
 
 def duplicates(
