@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vecinity.indexer.ann import (
     EXACT,
     GRAPHS,
     INVERTED_LISTS,
+    Effort,
     Family,
     Index,
     IndexSpec,
@@ -310,3 +312,20 @@ def test_threads_are_set() -> None:
     ann.set_threads(1)
     assert faiss.omp_get_max_threads() == 1
     ann.set_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("effort", "k", "fetched", "k_factor"),
+    [
+        (Effort(nprobe=16, k_factor=13), 10, 10, 13),
+        (Effort(nprobe=16, k_factor=13), 10, 13, 11),  # 133 candidates of 143, where 13 for each hit would be 169
+        (Effort(nprobe=16, k_factor=13), 1, 4, 14),  # fewer than ten hits have the candidates of ten
+        (Effort(nprobe=16, k_factor=1), 10, 100, 1),
+        (Effort(ef_search=16), 10, 13, 0),
+        (EXACT, 10, 13, 0),
+    ],
+)
+def test_hits_that_are_left_out_do_not_multiply_the_candidates(
+    effort: Effort, k: int, fetched: int, k_factor: int
+) -> None:
+    assert effort.for_fetched(k, fetched) == replace(effort, k_factor=k_factor)

@@ -92,7 +92,8 @@ class Candidates:
         Returns:
             Scores float32 (n, c), descending, and rows int64 (n, c); -inf and -1 where there are no more.
         """
-        fetched, effort = min(count + self.spare, self.size), self.plan_for(count).effort
+        fetched = min(count + self.spare, self.size)
+        effort = self.plan_for(count).effort.for_fetched(count, fetched)
         if self.find is not None:
             return self.find(fetched, effort)
         if self.through is None:

@@ -72,7 +72,8 @@ def _main() -> None:
         signal.signal(number, signal.SIG_IGN)
     # By default OpenMP's threads wait for each other by spinning: where other processes want the processors too, a text
     # then takes up to thirty times as long. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # noqa: TID251 - OpenMP's, no setting of ours
+    os.putenv("OMP_WAIT_POLICY", "PASSIVE")
+    os.putenv("GOMP_SPINCOUNT", "0")  # which would overrule it
     messages: _Messages = SimpleQueue()
     line = socket.socket(fileno=int(sys.argv[1]))
     line.setblocking(True)  # uvloop, of whoever started us, may have made it something else

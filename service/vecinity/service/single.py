@@ -111,9 +111,9 @@ class Ready(NamedTuple):
 
     def together(self, version: OpenVersion) -> Together:
         """What it can be done with."""
-        return Together(
-            version, self.search.k, self.plan.effort, self.raw, self.without, self.seconds_each, self.batch_max
-        )
+        k = self.search.k
+        effort = self.plan.effort.for_fetched(k, k + self.without)
+        return Together(version, k, effort, self.raw, self.without, self.seconds_each, self.batch_max)
 
 
 class SingleSearches:

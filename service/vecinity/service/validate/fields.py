@@ -58,12 +58,13 @@ def weight(field: str, weighted: core_pb2.WeightedQuery | search_service_pb2.Ana
 
 
 def strings(field: str, strings: Sequence[str], limits: Limits) -> None:
+    longest = limits.text_chars_max
     for position, string in enumerate(strings):
+        if string.strip() and len(string) <= longest:
+            continue
         where = field if len(strings) == 1 else f"{field}[{position}]"
-        if not string.strip():
-            raise InvalidArgumentError(where, "is empty")
-        if len(string) > limits.text_chars_max:
-            raise InvalidArgumentError(where, f"has {len(string)} characters; the limit is {limits.text_chars_max}")
+        fault = "is empty" if not string.strip() else f"has {len(string)} characters; the limit is {longest}"
+        raise InvalidArgumentError(where, fault)
 
 
 def queries_in(queries: Sequence[core_pb2.Query], field: str, limits: Limits, *, other_texts: int = 0) -> None:

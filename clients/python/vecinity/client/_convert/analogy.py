@@ -50,9 +50,15 @@ def batch_solve_analogies_request(
             raise InvalidArgumentError(
                 f"analogies[{number}] must be a pair of lists, the terms added and the terms subtracted"
             ) from error
-        for sign, name, side in ((1, "positive", positive), (-1, "negative", negative)):
-            for term in listed(f"analogies[{number}], {name},", side):
-                one, weight = term if isinstance(term, Term) else (term, 1.0)
+        for sign, name, side in ((1.0, "positive", positive), (-1.0, "negative", negative)):
+            if isinstance(side, str):  # asked first: its name takes longer to write than most sides to read
+                listed(f"analogies[{number}], {name},", side)
+            for term in side:
+                if not isinstance(term, Term):
+                    terms.append(term)
+                    weights.append(sign)
+                    continue
+                one, weight = term
                 if not real("weight", weight) > 0:
                     raise InvalidArgumentError(f"analogies[{number}], {name}: a weight is {weight}, not above 0")
                 terms.append(one)
@@ -110,6 +116,8 @@ def _terms(terms: Sequence[Query] | ArrayLike) -> core_pb2.QueryBatch:
     if isinstance(terms, np.ndarray) and terms.ndim == 2:
         return core_pb2.QueryBatch(vectors=block(terms))
     values: list[Any] = list(listed("terms", terms))  # type: ignore[arg-type]
+    if set(map(type, values)) == {str}:  # the quickest to see, of the most frequent
+        return core_pb2.QueryBatch(ids=core_pb2.StringList(values=values))
     if all(isinstance(term, Text) for term in values):
         return core_pb2.QueryBatch(texts=core_pb2.StringList(values=values))
     if all(isinstance(term, str) and not isinstance(term, Text) for term in values):

@@ -152,7 +152,12 @@ def batch_search_result(
     ids, texts, predicted_recall = list(response.ids), list(response.texts), recall_of(response)
     scores = np.frombuffer(response.scores, "<f4")
     vectors = array(response.vectors) if response.HasField("vectors") else None
-    found = attributes(response.attributes)
+    found = attributes(response.attributes) if request.include_attributes else None
+    # Read once: each look into a message makes a new object.
+    version, k, shortfall = response.version, request.k, response.shortfall
+    lacks_items, lacks_matches = (
+        shortfall == value for value in (core_pb2.SHORTFALL_FEW_ITEMS, core_pb2.SHORTFALL_FEW_MATCHES)
+    )
     results, begin = [], 0
     for count in response.counts:
         part = slice(begin, begin + count)
@@ -163,17 +168,15 @@ def batch_search_result(
                 scores=scores[part],
                 texts=texts[part] if texts else None,
                 vectors=None if vectors is None else vectors[part],
-                version=response.version,
+                version=version,
                 predicted_recall=predicted_recall,
-                few_items=count < request.k and response.shortfall == core_pb2.SHORTFALL_FEW_ITEMS,
-                few_matches=count < request.k and response.shortfall == core_pb2.SHORTFALL_FEW_MATCHES,
-                attributes=found[part] if request.include_attributes else None,
+                few_items=lacks_items and count < k,
+                few_matches=lacks_matches and count < k,
+                attributes=None if found is None else found[part],
                 plan=chosen,
             )
         )
-    return BatchSearchResult(
-        results, response.version, predicted_recall, unknown_words(response.unknown_words), plan=chosen
-    )
+    return BatchSearchResult(results, version, predicted_recall, unknown_words(response.unknown_words), plan=chosen)
 
 
 def recall_of(response: Any) -> float | None:
