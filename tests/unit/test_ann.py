@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -314,18 +313,20 @@ def test_threads_are_set() -> None:
     ann.set_threads(before)
 
 
-@pytest.mark.parametrize(
-    ("effort", "k", "fetched", "k_factor"),
-    [
-        (Effort(nprobe=16, k_factor=13), 10, 10, 13),
-        (Effort(nprobe=16, k_factor=13), 10, 13, 11),  # 133 candidates of 143, where 13 for each hit would be 169
-        (Effort(nprobe=16, k_factor=13), 1, 4, 14),  # fewer than ten hits have the candidates of ten
-        (Effort(nprobe=16, k_factor=1), 10, 100, 1),
-        (Effort(ef_search=16), 10, 13, 0),
-        (EXACT, 10, 13, 0),
-    ],
-)
-def test_hits_that_are_left_out_do_not_multiply_the_candidates(
-    effort: Effort, k: int, fetched: int, k_factor: int
-) -> None:
-    assert effort.for_fetched(k, fetched) == replace(effort, k_factor=k_factor)
+@pytest.mark.parametrize("family", [Family.IVF_PQ, Family.HNSW_SQ8])
+def test_a_hit_that_will_be_left_out_costs_one_candidate(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = made(family, Metric.COSINE)
+    asked: list[tuple[int, int]] = []
+    find = Index._find
+
+    def spy(self: Index, queries: Any, k: int, count: int, effort: Effort, within: Any) -> Any:
+        asked.append((count, effort.ef_search))
+        return find(self, queries, k, count, effort, within)
+
+    monkeypatch.setattr(Index, "_find", spy)
+    effort = effort_of(index.spec, 16, k_factor=13)
+    for k, left_out in ((10, 0), (13, 3), (4, 1), (ROWS, 1)):
+        assert (index.search(index.vectors[:2], k, effort, left_out=left_out)[1] >= 0).all()
+    assert [count for count, _ in asked] == [130, 133, 131, ROWS]
+    if family is Family.HNSW_SQ8:
+        assert [ef_search for _, ef_search in asked] == [16, 19, 17, 17]

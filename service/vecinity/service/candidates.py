@@ -38,7 +38,7 @@ class Finder(Protocol):
         """What will be done, from what the planner chose for the index."""
         ...
 
-    def find(self, chunk: slice, count: int, effort: Effort) -> tuple[Vectors, Rows]:
+    def find(self, chunk: slice, count: int, effort: Effort, left_out: int) -> tuple[Vectors, Rows]:
         """The best rows for a chunk of queries, as `Index.search` gives them: both (n, count), best first."""
         ...
 
@@ -76,7 +76,7 @@ class Candidates:
     spare: int = 0
     through: FilteredIndex | None = None
     deepen: bool = True
-    find: Callable[[int, Effort], tuple[Vectors, Rows]] | None = None
+    find: Callable[[int, Effort, int], tuple[Vectors, Rows]] | None = None
 
     @property
     def size(self) -> int:
@@ -92,12 +92,12 @@ class Candidates:
         Returns:
             Scores float32 (n, c), descending, and rows int64 (n, c); -inf and -1 where there are no more.
         """
-        fetched = min(count + self.spare, self.size)
-        effort = self.plan_for(count).effort.for_fetched(count, fetched)
+        fetched, effort = min(count + self.spare, self.size), self.plan_for(count).effort
+        left_out = max(fetched - count, 0)
         if self.find is not None:
-            return self.find(fetched, effort)
+            return self.find(fetched, effort, left_out)
         if self.through is None:
-            return self.segment.index.search(vectors, fetched, effort)
+            return self.segment.index.search(vectors, fetched, effort, left_out=left_out)
         return self.through.search(vectors, fetched, effort, deepen=self.deepen)
 
     def farthest(self, vectors: Vectors, count: int) -> tuple[Vectors, Rows]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -162,7 +163,9 @@ def load_config(**overrides: object) -> Config:
     try:
         return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:
-        raise SettingError(f"in the settings ({path or 'VECINITY_…'} or flags): {_faults(error)}") from error
+        raise SettingError(
+            f"in the settings ({path or _CONFIG_VARIABLE}, VECINITY_… or flags): {_faults(error)}"
+        ) from error
     except ValueError as error:
         raise SettingError(f"{path} is no TOML file ({error})") from error
 
@@ -171,6 +174,8 @@ def _faults(error: ValidationError) -> str:
     faults = []
     for fault in error.errors():
         name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-        unknown = fault["type"] == "extra_forbidden"
-        faults.append(f"there is no {name}: see 'vecinity serve --help'" if unknown else f"{name}: {message}")
+        if fault["type"] == "extra_forbidden":
+            near = get_close_matches(name, Config.model_fields, 1)
+            message = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+        faults.append(f"{name}: {message}")
     return "; ".join(faults)

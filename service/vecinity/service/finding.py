@@ -94,7 +94,7 @@ class _AnalogyFinder(ABC):
         fair = -(-len(self._terms) // self._threads)
         return max(1, min(fair, _SCAN_CHUNK_MAX, max(_SCAN_MIN, _SCAN_SCORES // max(self._segment.rows, 1))))
 
-    def find(self, chunk: slice, count: int, effort: Effort) -> tuple[Vectors, Rows]:
+    def find(self, chunk: slice, count: int, effort: Effort, left_out: int) -> tuple[Vectors, Rows]:
         """See `Finder.find`."""
         rows = self._scanned(chunk, count) if effort.exact else self._candidates(chunk, count, effort)
         scores = self._scores(chunk, rows)
@@ -163,12 +163,12 @@ class SumFinder(_AnalogyFinder):
         super().__init__(version, terms, queries, may_scan=may_scan, threads=threads)
         self._metric = version.record.metric
 
-    def find(self, chunk: slice, count: int, effort: Effort) -> tuple[Vectors, Rows]:
+    def find(self, chunk: slice, count: int, effort: Effort, left_out: int) -> tuple[Vectors, Rows]:
         """See `Finder.find`."""
         queries = self.queries[chunk]
         if effort.exact and self._metric is not Metric.EUCLIDEAN and len(queries) >= _SCAN_MIN:
-            return super().find(chunk, count, effort)
-        return self._segment.index.search(queries, count, effort)
+            return super().find(chunk, count, effort, left_out)
+        return self._segment.index.search(queries, count, effort, left_out=left_out)
 
     def _scores(self, chunk: slice, rows: Rows) -> Vectors:
         return exact_scores(self.queries[chunk], self._segment.vectors, rows, self._metric)

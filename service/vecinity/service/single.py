@@ -111,9 +111,9 @@ class Ready(NamedTuple):
 
     def together(self, version: OpenVersion) -> Together:
         """What it can be done with."""
-        k = self.search.k
-        effort = self.plan.effort.for_fetched(k, k + self.without)
-        return Together(version, k, effort, self.raw, self.without, self.seconds_each, self.batch_max)
+        return Together(
+            version, self.search.k, self.plan.effort, self.raw, self.without, self.seconds_each, self.batch_max
+        )
 
 
 class SingleSearches:
@@ -188,7 +188,8 @@ def search_together(key: Together, asked: Sequence[Asking]) -> Sequence[Found | 
         return [*others[: error.row], refused, *others[error.row :]]
     without = np.concatenate([a.left_out for a in asked if a.left_out is not None]) if key.without else None
     fetched = min(key.k + (0 if without is None else without.shape[1]), segment.rows)
-    hits = first_hits(*segment.index.search(vectors, fetched, key.effort), key.k, without)
+    best = segment.index.search(vectors, fetched, key.effort, left_out=max(fetched - key.k, 0))
+    hits = first_hits(*best, key.k, without)
     ids = segment.ids(hits.rows)
     if len(asked) == 1:
         return [Found(hits, ids)]

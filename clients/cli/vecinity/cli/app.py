@@ -16,7 +16,7 @@ import typer
 from vecinity.cli.exit_codes import ExitCode, exit_code_of
 from vecinity.cli.naming import Typed
 
-STDOUT = 1
+_STDOUT = 1
 NO_SERVER = ": start one with 'vecinity serve', name another with --target, or ask files with --data-dir"
 
 _COMMANDS = {
@@ -47,7 +47,8 @@ def app_for(word: str) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(
-        epilog="Exit codes: 0 done, 1 an error, 2 wrong usage, 3 not found, 4 no server, 5 too late, 130 interrupted."
+        epilog="Exit codes: 0 done, 1 an error, 2 wrong usage, 3 not found, 4 no server, 5 too late, 130 interrupted, "
+        "141 nobody read on."
     )(options)
     for name in [word] if word in _COMMANDS else _COMMANDS:
         module, function = _COMMANDS[name].split(":")
@@ -86,11 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"{error.format_message()} (see '{context.command_path if context else 'vecinity'} --help')")
         return ExitCode.USAGE
     except (BrokenPipeError, SystemExit) as stop:
+        # Typer makes an exit of a BrokenPipeError.
         if not isinstance(stop, BrokenPipeError) and not isinstance(stop.__context__, BrokenPipeError):
             raise
-        # The reader of our output has seen enough, as in "vecinity … | head". What is left of it goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
-        return ExitCode.DONE
+        # The reader of our output has seen enough, as in "vecinity … | head": we end as the system's own tools do. What
+        # is left of the output goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        return ExitCode.UNREAD
     except Exception as error:
         code = exit_code_of(error)
         if isinstance(error, UnicodeEncodeError):  # from an argument, the shell's bytes being what they are
@@ -112,8 +115,7 @@ def _complain(message: str, *, keep_lines: bool = False) -> None:
 
 def run() -> None:
     """The installed ``vecinity`` script."""
-    # Read when FAISS or torch is loaded. By default OpenMP's threads wait for each other by spinning for long, which
-    # takes two thirds more processor time to build an index; not to spin at all makes MiniLM a sixth slower.
+    # Read by GNU's OpenMP when FAISS or torch is loaded (docs/performance.md, "Threads that spin").
     if "OMP_WAIT_POLICY" not in os.environ:  # noqa: TID251 - OpenMP's, no setting of ours
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # noqa: TID251
     sys.exit(main())

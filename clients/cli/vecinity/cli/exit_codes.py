@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 4
     TOO_LATE = 5
     INTERRUPTED = 130
+    UNREAD = 141
 
 
 class CommandError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from vecinity.indexer.ann.spec import GRAPHS, INVERTED_LISTS, IndexSpec, Tunable
@@ -38,14 +37,6 @@ class Effort:
     def at_depth(self, depth: int) -> Effort:
         """The same effort, but for its depth."""
         return replace(self, nprobe=depth) if self.nprobe else replace(self, ef_search=depth)
-
-    def for_fetched(self, k: int, fetched: int) -> Effort:
-        """The effort for `fetched` hits of which the caller leaves all but k out: no more candidates than k would have,
-        and one for each that is left out."""
-        if not self.k_factor or fetched <= k:
-            return self
-        candidates = self.k_factor * max(k, CANDIDATES_K_MIN) + fetched - k
-        return replace(self, k_factor=math.ceil(candidates / max(fetched, CANDIDATES_K_MIN)))
 
 
 EXACT = Effort(exact=True)

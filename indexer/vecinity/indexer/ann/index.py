@@ -97,7 +97,14 @@ class Index:
         return self.spec.needs_rerank
 
     def search(
-        self, queries: Vectors, k: int, effort: Effort, *, complete: bool = True, within: RowSet | None = None
+        self,
+        queries: Vectors,
+        k: int,
+        effort: Effort,
+        *,
+        left_out: int = 0,
+        complete: bool = True,
+        within: RowSet | None = None,
     ) -> tuple[Vectors, Rows]:
         """The k closest rows that the effort finds.
 
@@ -105,6 +112,8 @@ class Index:
             queries: float32 (n, d), prepared for the metric.
             k: Hits for each query, at least 1.
             effort: Must be of this family, or `EXACT`.
+            left_out: So many of the k are in the way of the caller's, who knows them: the effort is for the others, and
+                each of these costs one candidate more.
             complete: Whether a query that finds fewer rows than it could is searched exactly.
             within: The rows that may be found; None for all.
 
@@ -115,7 +124,10 @@ class Index:
         size = len(self.vectors) if within is None else within.count
         if self._structure is None or effort.exact or not size:
             return exact_search(queries, self.vectors, k, self.metric, within)
-        scores, rows = self._find(queries, k, self._candidates_of(k, effort, size), effort, within)
+        if left_out and effort.ef_search:
+            effort = effort.at_depth(effort.ef_search + left_out)  # they take places on the way through the graph
+        candidates = self._candidates_of(k, effort, size, left_out)
+        scores, rows = self._find(queries, k, candidates, effort, within)
         return self._completed(scores, rows, queries, k, within) if complete else (scores, rows)
 
     def search_visits(
@@ -133,8 +145,10 @@ class Index:
         found = self._as_scores(*self.lists.search(visits, candidates, within))
         return self._completed(*self._best(queries, k, *found), queries, k, within)
 
-    def _candidates_of(self, k: int, effort: Effort, size: int) -> int:
-        return max(min(max(k, CANDIDATES_K_MIN) * effort.k_factor, size), k) if self.needs_rerank else k
+    def _candidates_of(self, k: int, effort: Effort, size: int, left_out: int = 0) -> int:
+        if not self.needs_rerank:
+            return k
+        return max(min(max(k - left_out, CANDIDATES_K_MIN) * effort.k_factor + left_out, size), k)
 
     def _completed(
         self, scores: Vectors, rows: Rows, queries: Vectors, k: int, within: RowSet | None

@@ -126,8 +126,10 @@ def reason(entries: Sequence[Entry], limits: Limits) -> str:
     faster = min((e for e in others if e.rows == winner.rows), key=lambda e: e.query_us, default=winner)
     if faster.query_us < winner.query_us:
         why += f", {_compared(winner, faster)}"
-    elif rival is not None or others:
+    elif others:
         why += f", {_compared(winner, rival or others[0])}"
+    if any(e.spec.family in GRAPHS and e.query_us * _AS_FAST < winner.query_us for e in others):
+        why += f" (a graph, whose cost is less sure, must be {_SURELY_FASTER:g} times as fast)"
     out = [e.spec.family for e in entries if e.excluded in (_OVER_MEMORY, _OVER_TIME)]
     if rival is None:
         limited = ", ".join(dict.fromkeys(family.value for family in out if family is not winner.spec.family))

@@ -60,7 +60,7 @@ def weight(field: str, weighted: core_pb2.WeightedQuery | search_service_pb2.Ana
 def strings(field: str, strings: Sequence[str], limits: Limits) -> None:
     longest = limits.text_chars_max
     for position, string in enumerate(strings):
-        if string.strip() and len(string) <= longest:
+        if string.strip() and len(string) <= longest:  # before its place is written: there may be a million
             continue
         where = field if len(strings) == 1 else f"{field}[{position}]"
         fault = "is empty" if not string.strip() else f"has {len(string)} characters; the limit is {longest}"

@@ -51,17 +51,19 @@ def batch_solve_analogies_request(
                 f"analogies[{number}] must be a pair of lists, the terms added and the terms subtracted"
             ) from error
         for sign, name, side in ((1.0, "positive", positive), (-1.0, "negative", negative)):
-            if isinstance(side, str):  # asked first: its name takes longer to write than most sides to read
-                listed(f"analogies[{number}], {name},", side)
+            if isinstance(side, str):
+                raise InvalidArgumentError(
+                    f"analogies[{number}], {name}, must be a list, not a string: write [{side!r}]"
+                )
             for term in side:
                 if not isinstance(term, Term):
                     terms.append(term)
                     weights.append(sign)
                     continue
-                one, weight = term
-                if not real("weight", weight) > 0:
+                weight = real("weight", term.weight)
+                if not weight > 0:
                     raise InvalidArgumentError(f"analogies[{number}], {name}: a weight is {weight}, not above 0")
-                terms.append(one)
+                terms.append(term.query)
                 weights.append(sign * weight)
         counts.append(len(positive) + len(negative))
     return columnar_request(collection, terms, counts, weights, options)
@@ -116,13 +118,12 @@ def _terms(terms: Sequence[Query] | ArrayLike) -> core_pb2.QueryBatch:
     if isinstance(terms, np.ndarray) and terms.ndim == 2:
         return core_pb2.QueryBatch(vectors=block(terms))
     values: list[Any] = list(listed("terms", terms))  # type: ignore[arg-type]
-    if set(map(type, values)) == {str}:  # the quickest to see, of the most frequent
-        return core_pb2.QueryBatch(ids=core_pb2.StringList(values=values))
-    if all(isinstance(term, Text) for term in values):
+    kinds = {*map(type, values)}  # a few, where there may be thousands of terms
+    if all(issubclass(kind, Text) for kind in kinds):
         return core_pb2.QueryBatch(texts=core_pb2.StringList(values=values))
-    if all(isinstance(term, str) and not isinstance(term, Text) for term in values):
+    if all(issubclass(kind, str) and not issubclass(kind, Text) for kind in kinds):
         return core_pb2.QueryBatch(ids=core_pb2.StringList(values=values))
-    if any(isinstance(term, str | int | np.integer) for term in values):
+    if any(issubclass(kind, str | int | np.integer) for kind in kinds):
         raise InvalidArgumentError("the terms of a batch must all be ids, all be texts, or all be vectors")
     return core_pb2.QueryBatch(vectors=block([numbers(term, 1) for term in values]))
 

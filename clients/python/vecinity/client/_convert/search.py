@@ -155,9 +155,8 @@ def batch_search_result(
     found = attributes(response.attributes) if request.include_attributes else None
     # Read once: each look into a message makes a new object.
     version, k, shortfall = response.version, request.k, response.shortfall
-    lacks_items, lacks_matches = (
-        shortfall == value for value in (core_pb2.SHORTFALL_FEW_ITEMS, core_pb2.SHORTFALL_FEW_MATCHES)
-    )
+    lacks_items = shortfall == core_pb2.SHORTFALL_FEW_ITEMS
+    lacks_matches = shortfall == core_pb2.SHORTFALL_FEW_MATCHES
     results, begin = [], 0
     for count in response.counts:
         part = slice(begin, begin + count)
