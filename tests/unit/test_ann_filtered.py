@@ -16,6 +16,7 @@ ROWS = 4_000
 EFFORTS = {
     Family.IVF_FLAT: Effort(nprobe=12),
     Family.IVF_PQ: Effort(nprobe=12, k_factor=16),
+    Family.IVF_RABITQ: Effort(nprobe=12, k_factor=16),
     Family.HNSW: Effort(ef_search=48),
 }
 SHARES = (0.005, 0.05, 0.3, 0.9)

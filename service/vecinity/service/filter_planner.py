@@ -21,8 +21,8 @@ _COPIED_US_PER_NUMBER = {True: 9e-4, False: 7e-4}
 
 _LISTS_FACTOR = 1.8
 """Through a filter that lets the share s pass, a search of inverted lists costs this times s^(-1/4) as much. In
-batches it is a tenth above the mean of where matches may lie at .1, and the mean at .5; far from a query they cost up to
-half as much again."""
+batches it is a tenth above the mean of where matches may lie at .1, and the mean at .5; far from a query they cost half
+as much again."""
 
 _LONE_FACTOR = 0.6
 """n queries at a time cost 1 + this / sqrt(n) of what the calibration measured, in large batches."""

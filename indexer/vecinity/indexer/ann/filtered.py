@@ -31,8 +31,8 @@ from vecinity.indexer.metric import Vectors
 
 _EXPONENT = 0.8
 _MARGIN = 1.43
-"""Together they look at as many rows as s^(2/3) and 1.35 where half of all pass, where .944 are found for a target of .95
-if they lie far from the query, and at a fifth fewer where a tenth does, where those found .955."""
+"""Together they look at as many rows as s^(2/3) and 1.35 where half of all pass: .944 are found for a target of .95 if
+they lie far from the query. Where a tenth does it is a fifth fewer, as those found .955."""
 
 _SEEN_PER_HIT = 4
 """Rows of the filter to be seen for each hit, at least: the first k seen are not the k nearest."""
