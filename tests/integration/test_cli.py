@@ -191,6 +191,17 @@ def test_who_reads_no_further_is_told_nothing(vecinity: RunCommand, tmp_path: Pa
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "2>/dev/full"])
+def test_work_is_done_where_nothing_can_be_said(tmp_path: Path, closed: str) -> None:
+    np.save(tmp_path / "vectors.npy", clustered(60))
+    command = f"{sys.executable} -m vecinity.cli"
+    build = f"{command} build mine vectors.npy --embedder none --data-dir data {closed}"
+    graph = f"{command} neighbours mine -k 3 --out graph.tsv --data-dir data {closed}"
+    done = subprocess.run(["bash", "-c", f"{build} && {graph}"], cwd=tmp_path, capture_output=True, timeout=60)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert len((tmp_path / "graph.tsv").read_text().splitlines()) == 1 + 3 * 60
+
+
 def start_build(corpus: Path, folder: Path, *, stderr: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vecinity.cli", "build", "words", str(corpus), "--embedder", "word2vec"]
     return subprocess.Popen(

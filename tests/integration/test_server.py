@@ -281,7 +281,7 @@ def test_a_setting_that_does_not_exist_is_named_with_its_file(tmp_path: Path, mo
     (tmp_path / "vecinity.toml").write_text("k_maxx = 7\n")
     monkeypatch.setenv("VECINITY_CONFIG", str(tmp_path / "vecinity.toml"))
     with pytest.raises(
-        SettingError, match=r"in the settings \(\S+vecinity\.toml, .*\): k_maxx: there is no .* mean k_max\?"
+        SettingError, match=r"in the settings \(\S+vecinity\.toml, .*\): k_maxx: there is no .* mean 'k_max'\?"
     ):
         load_config()
 

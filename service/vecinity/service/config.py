@@ -176,6 +176,6 @@ def _faults(error: ValidationError) -> str:
         name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
             near = get_close_matches(name, Config.model_fields, 1)
-            message = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+            message = "there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
         faults.append(f"{name}: {message}")
     return "; ".join(faults)

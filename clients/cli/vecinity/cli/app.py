@@ -118,4 +118,9 @@ def run() -> None:
     # Read by GNU's OpenMP when FAISS or torch is loaded (docs/performance.md, "Threads that spin").
     if "OMP_WAIT_POLICY" not in os.environ:  # noqa: TID251 - OpenMP's, no setting of ours
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # noqa: TID251
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed from the beginning, as by ">&-": what is said goes nowhere
+            nowhere = open(os.devnull, "w")
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
     sys.exit(main())

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,7 +71,8 @@ def neighbours(
                 if not number % _SHOWN_EVERY:
                     bars("neighbours", number, total, "items")
     if out is not None:
-        typer.echo(f"The neighbours of {number:,} item{'' if number == 1 else 's'}.", err=True)
+        with suppress(OSError):  # the file is complete, whether anybody hears of it or not
+            typer.echo(f"The neighbours of {number:,} item{'' if number == 1 else 's'}.", err=True)
 
 
 def duplicates(
