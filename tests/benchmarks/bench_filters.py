@@ -1,10 +1,13 @@
 """Recall and cost of filtered searches over MiniLM embeddings of WordNet glosses, by selectivity and correlation.
 
     python tests/benchmarks/bench_filters.py VECTORS.npy [--source glosses.tsv.gz] [--families ivf-pq,hnsw,flat]
+        [--metric cosine] [--lengths] [--batch 64]
 
-VECTORS.npy holds unit float32 rows. For each family an index is built and calibrated on all rows but 1,000, which are
+VECTORS.npy holds float32 rows, of unit length for cosine; with --lengths each is made .7 to 1.3 times as long, as those
+of words are. For each family an index is built and calibrated on all rows but 1,000, which are
 the queries, in batches on one thread. A filter lets a share of the rows pass: at random; the rows nearest to a
-row that the queries lie around (near), farthest from it (far), or around another one (elsewhere). With --source, the
+row that the queries lie around (near), farthest from it (far), or around another one (elsewhere); or farthest from it,
+asked with the rows nearest to it, which are left out (beyond: as these, but none of their kind). With --source, the
 file the vectors were made of, also by part of speech, first letter and length of the definition. Every query is
 planned as the service does it. A line of a table for each, and one JSON line: the lowest recall, and the highest cost
 without that of comparing with every match, as a multiple of the unfiltered cost. Costs are processor time; each
@@ -16,6 +19,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +41,7 @@ K = 10
 TARGET = 0.95
 QUERIES, PIVOTS, AROUND = 1_000, 8, 64
 BATCH, RUNS = 64, 15
-SELECTIVITIES = (0.0001, 0.001, 0.01, 0.1, 0.5)
+SELECTIVITIES = (0.0001, 0.001, 0.01, 0.1, 0.2, 0.5, 0.8)
 
 
 @dataclass(frozen=True)
@@ -53,23 +57,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("vectors", type=Path)
     parser.add_argument("--source", type=Path)
-    parser.add_argument("--families", default="ivf-pq,hnsw,flat")
+    parser.add_argument("--families", default="ivf-pq,ivf-rabitq,hnsw,flat")
+    parser.add_argument("--metric", type=Metric, default=Metric.COSINE)
+    parser.add_argument("--lengths", action="store_true", help="vary them")
     parser.add_argument("--batch", type=int, default=BATCH, help="queries asked together")
     arguments = parser.parse_args()
     threadpool_limits(limits=1, user_api="blas")  # as in a server: an idle thread of BLAS takes time too
     globals()["BATCH"] = arguments.batch
     vectors = np.load(arguments.vectors)
+    if arguments.lengths:
+        vectors = vectors * np.random.default_rng(3).uniform(0.7, 1.3, (len(vectors), 1)).astype(np.float32)
     shuffled = np.random.default_rng(0).permutation(len(vectors))
     queries, rows = vectors[shuffled[:QUERIES]], np.ascontiguousarray(vectors[shuffled[QUERIES:]])
     known = [] if arguments.source is None else list(by_meaning(arguments.source, shuffled, queries))
     met = True
     for family in arguments.families.split(","):
-        met &= measure(Family(family), rows, queries, known)
+        met &= measure(Family(family), arguments.metric, rows, queries, known)
     return 0 if met else 1
 
 
-def measure(family: Family, rows: np.ndarray, queries: np.ndarray, known: list[Case]) -> bool:
-    index, calibration = build(family, rows)
+def measure(family: Family, metric: Metric, rows: np.ndarray, queries: np.ndarray, known: list[Case]) -> bool:
+    index, calibration = build(family, metric, rows)
     base = plan(ANY_EFFORT, Asked(K), index.spec, calibration, rows=len(rows), default_recall=TARGET)
     costs, found = timed_together(queries, lambda batch: index.search(batch, K, base.effort)[0])
     unfiltered_us = float(costs.min())
@@ -80,13 +88,13 @@ def measure(family: Family, rows: np.ndarray, queries: np.ndarray, known: list[C
     lowest, highest, dearest = 1.0, 0.0, 0.0
     for share in SELECTIVITIES:
         answers: dict[str, list[Answer]] = {}
-        for case in synthetic(rows, queries, share):
-            answers.setdefault(case.name, []).append(ask(index, base, case))
+        for case in synthetic(rows, queries, share, metric):
+            answers.setdefault(case.name, []).append(ask(index, calibration, base, case))
         for name, of_name in answers.items():
             recall, ratio, by_index = show(f"{share}", name, of_name)
             lowest, highest, dearest = min(lowest, recall), max(highest, by_index), max(dearest, ratio)
     for case in known:
-        recall, ratio, by_index = show(f"{case.mask.mean():.4f}", case.name, [ask(index, base, case)])
+        recall, ratio, by_index = show(f"{case.mask.mean():.4f}", case.name, [ask(index, calibration, base, case)])
         lowest, highest, dearest = min(lowest, recall), max(highest, by_index), max(dearest, ratio)
     met = lowest >= TARGET - 0.01 and highest <= 3
     print(
@@ -95,6 +103,7 @@ def measure(family: Family, rows: np.ndarray, queries: np.ndarray, known: list[C
                 "benchmark": "filters",
                 "claim": "recall@10 through filters, and the cost beside that of exact comparisons",
                 "index": index.spec.description,
+                "metric": metric,
                 "items": len(rows),
                 "ours": round(lowest, 4),
                 "target": TARGET - 0.01,
@@ -119,11 +128,11 @@ def show(share: str, name: str, answers: list[Answer]) -> tuple[float, float, fl
     return recall, ratio, by_index
 
 
-def build(family: Family, rows: np.ndarray) -> tuple[Index, Calibration]:
+def build(family: Family, metric: Metric, rows: np.ndarray) -> tuple[Index, Calibration]:
     ann.set_threads(2)
     spec = ann.choose_spec(family, len(rows), rows.shape[1])
     sample = np.sort(np.random.default_rng(1).choice(len(rows), min(spec.training_rows, len(rows)), replace=False))
-    index = Index.train(spec, Metric.COSINE, rows, sample.astype(np.int64))
+    index = Index.train(spec, metric, rows, sample.astype(np.int64))
     held_out = hold_out(len(rows), 1, rows.shape[1])
     for part in rows_without(len(rows), held_out):
         index.add(part)
@@ -184,8 +193,10 @@ class Watched(FilteredIndex):
         return found
 
 
-def ask(index: Index, base: Plan, case: Case) -> Answer:
+def ask(index: Index, calibration: Calibration, base: Plan, case: Case) -> Answer:
     through = Watched(index, case.mask)
+    among = Asked(math.ceil(K / through.density), filtered=True)
+    containing = plan(ANY_EFFORT, among, index.spec, calibration, rows=len(index.vectors), default_recall=TARGET)
     planned = plan_filtered(
         base,
         ANY_EFFORT,
@@ -195,13 +206,14 @@ def ask(index: Index, base: Plan, case: Case) -> Answer:
         matches=through.count,
         queries=BATCH,
         metric=index.metric,
+        containing=containing,
     )
     k = min(K, through.count)
     exact_us: list[float] = []
 
     def search(batch: np.ndarray) -> np.ndarray:
         before = through.seconds
-        scores = through.search(batch, k, planned.effort)[0]
+        scores = through.search(batch, k, planned.effort, planned.target_recall)[0]
         exact_us.append(through.seconds - before)
         return scores
 
@@ -218,7 +230,7 @@ def ask(index: Index, base: Plan, case: Case) -> Answer:
     return Answer(recall, us, us / unfiltered_us, by_index, exact, through.density, planned.strategy)
 
 
-def synthetic(rows: np.ndarray, queries: np.ndarray, share: float) -> Iterator[Case]:
+def synthetic(rows: np.ndarray, queries: np.ndarray, share: float, metric: Metric) -> Iterator[Case]:
     rng = np.random.default_rng(2)
     count = round(share * len(rows))
     mask = np.zeros(len(rows), dtype=bool)
@@ -226,11 +238,23 @@ def synthetic(rows: np.ndarray, queries: np.ndarray, share: float) -> Iterator[C
     yield Case("random", mask, queries)
     for _ in range(PIVOTS):
         pivot, other = rows[rng.choice(len(rows), 2, replace=False)]
-        around = queries[np.argsort(-(queries @ pivot))[:AROUND]]
-        for name, scores in (("near", rows @ pivot), ("far", -(rows @ pivot)), ("elsewhere", rows @ other)):
+        closest = np.argsort(-closeness(rows, pivot, metric))
+        around = queries[np.argsort(-closeness(queries, pivot, metric))[:AROUND]]
+        elsewhere = np.argsort(-closeness(rows, other, metric))
+        for name, passing, asked in (
+            ("near", closest[:count], around),
+            ("far", closest[-count:], around),
+            ("beyond", closest[-count:], rows[closest[:AROUND]]),
+            ("elsewhere", elsewhere[:count], around),
+        ):
             mask = np.zeros(len(rows), dtype=bool)
-            mask[np.argpartition(-scores, count - 1)[:count]] = True
-            yield Case(name, mask, around)
+            mask[passing] = True
+            yield Case(name, mask, asked)
+
+
+def closeness(rows: np.ndarray, row: np.ndarray, metric: Metric) -> np.ndarray:
+    products: np.ndarray = rows @ row
+    return 2 * products - np.square(rows).sum(axis=1) if metric is Metric.EUCLIDEAN else products
 
 
 def by_meaning(source: Path, shuffled: np.ndarray, queries: np.ndarray) -> Iterator[Case]:

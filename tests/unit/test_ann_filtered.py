@@ -9,6 +9,7 @@ import pytest
 from indexes import made
 
 from vecinity.indexer.ann import EXACT, INVERTED_LISTS, Effort, Family, FilteredIndex, Index
+from vecinity.indexer.ann.ranked_lists import RankedLists
 from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.metric import Metric
 
@@ -52,7 +53,7 @@ def test_recall_wherever_the_rows_lie(index: Index, where: Callable[..., np.ndar
     for pivot in range(0, 60, 12):
         group = queries[np.argsort(-(queries @ queries[pivot]))[:12]]
         through = FilteredIndex(index, where(index, queries[pivot], round(share * ROWS)))
-        scores, rows = through.search(group, 10, effort)
+        scores, rows = through.search(group, 10, effort, 0.95)
         true_scores, truth = through.search(group, 10, EXACT)
         assert through.within.holds(rows).all() and (np.diff(scores) <= 0).all()
         assert all(len({*line}) == 10 for line in rows.tolist())
@@ -65,11 +66,11 @@ def test_recall_wherever_the_rows_lie(index: Index, where: Callable[..., np.ndar
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 11, ROWS])
-@pytest.mark.parametrize("deepen", [True, False])
+@pytest.mark.parametrize("recall", [0.95, None])
 @pytest.mark.parametrize("queries", [1, 20])
-def test_as_many_hits_as_may_be_found(index: Index, count: int, deepen: bool, queries: int) -> None:
+def test_as_many_hits_as_may_be_found(index: Index, count: int, recall: float | None, queries: int) -> None:
     through = FilteredIndex(index, random(index, index.vectors[0], count))
-    scores, rows = through.search(index.vectors[:queries], 10, EFFORTS[index.spec.family], deepen=deepen)
+    scores, rows = through.search(index.vectors[:queries], 10, EFFORTS[index.spec.family], recall)
     assert scores.shape == rows.shape == (queries, 10)
     found = min(10, count)
     assert (rows[:, :found] >= 0).all() and (rows[:, found:] == -1).all() and (scores[:, found:] == -np.inf).all()
@@ -103,7 +104,8 @@ def test_lists_are_visited_until_they_held_enough() -> None:
     queries = np.asarray(index.vectors[:30])
     ranked_scores, ranked = index._structure.faiss.quantizer.search(queries, len(lists.sizes))  # type: ignore[union-attr]
     for wanted in (1, 50, 1e9):
-        visits = lists.visits(queries, counts, wanted, 2)
+        everything = lists.ranked(queries, counts)
+        visits = everything.visits(everything.depths(wanted, 2))
         enough = min(wanted, counts.sum())
         for nearest, near_scores, visited, scores in zip(
             ranked, ranked_scores, visits.lists, visits.scores, strict=True
@@ -123,7 +125,7 @@ def test_lists_of_each_querys_own_hold_what_as_many_for_all_do(family: Family, m
     assert lists is not None
     queries, within = np.asarray(index.vectors[:30]), RowSet.of(np.ones(ROWS, dtype=bool))
     effort = Effort(nprobe=5, k_factor=8 if index.needs_rerank else 0)
-    visits = lists.visits(queries, lists.count(within.rows), 1, 5)
+    visits = lists.ranked(queries, lists.count(within.rows)).visits(np.full(30, 5))
     scores, rows = index.search_visits(queries, 10, effort, visits, within)
     expected_scores, expected = index.search(queries, 10, effort, within=within)
     same = np.mean(rows == expected)
@@ -143,14 +145,63 @@ def test_filtered_lists_of_every_family_and_metric(
     through = FilteredIndex(index, far & (np.arange(ROWS) % 2 == 0))
     queries = np.asarray(index.vectors[:40])
     effort = Effort(nprobe=12, k_factor=16 if index.needs_rerank else 0)
-    scores, rows = through.search(queries, 10, effort)
+    scores, rows = through.search(queries, 10, effort, 0.95)
     truth = through.search(queries, 10, EXACT)[1]
     assert through.within.holds(rows).all() and (np.diff(scores) <= 0).all()
     assert np.mean([len({*a} & {*b}) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)]) >= 0.9
-    monkeypatch.setattr("vecinity.indexer.ann.filtered._RANKED_MAX", 7 * len(index.lists.sizes))
-    np.testing.assert_array_equal(through.search(queries, 10, effort)[1], rows)
-    alone = np.concatenate([through.search(query[None], 10, effort)[1] for query in queries])
+    monkeypatch.setattr("vecinity.indexer.ann.filtered_lists._RANKED_MAX", 7 * len(index.lists.sizes))
+    np.testing.assert_array_equal(through.search(queries, 10, effort, 0.95)[1], rows)
+    alone = np.concatenate([through.search(query[None], 10, effort, 0.95)[1] for query in queries])
     assert np.mean(alone == rows) > 0.98  # two lists may be as near
+
+
+@pytest.mark.parametrize("metric", Metric)
+@pytest.mark.parametrize("family", sorted(INVERTED_LISTS))
+def test_queries_that_are_all_left_out_find_what_passes(family: Family, metric: Metric) -> None:
+    """As these, but none of their kind: to visit as many rows as without the filter finds .68 to .74."""
+    index = made(family, metric, ROWS)
+    vectors = np.asarray(index.vectors, dtype=np.float32)
+    effort = Effort(nprobe=8, k_factor=8 if index.needs_rerank else 0)
+    recalls, alone = [], []
+    for pivot in range(0, ROWS, 500):
+        closest = np.argsort(-vectors @ vectors[pivot])
+        if metric is Metric.EUCLIDEAN:
+            closest = np.argsort(np.square(vectors - vectors[pivot]).sum(axis=1))
+        passing = np.zeros(ROWS, dtype=bool)
+        passing[closest[ROWS // 2 :]] = True
+        through, queries = FilteredIndex(index, passing), vectors[closest[:20]]
+        truth = through.search(queries, 10, EXACT)[1]
+        rows = through.search(queries, 10, effort, 0.95)[1]
+        assert passing[rows].all() and all(len({*line}) == 10 for line in rows.tolist())
+        recalls.append(np.mean([len({*a} & {*b}) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)]))
+        lone = through.search(queries[:1], 10, effort, 0.95)[1]
+        alone.append(len({*lone[0].tolist()} & {*truth[0].tolist()}) / 10)
+    assert np.mean(recalls) >= 0.95 and min(recalls) >= 0.9
+    assert np.mean(alone) >= 0.9
+
+
+def test_lists_say_what_was_seen_and_what_came_late() -> None:
+    # Five lists of 10, 20, 30, 40, 50 rows, of which 0, 10, 0, 20, 30 are wanted.
+    sizes, counts = np.array([10, 20, 30, 40, 50]), np.array([0, 10, 0, 20, 30])
+    of_row = np.repeat(np.arange(5, dtype=np.int32), sizes)
+    nearest = np.array([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
+    scores = np.zeros((2, 5), dtype=np.float32)
+    ranked = RankedLists(scores[:, :3], nearest, scores, np.cumsum(counts[nearest], axis=1), sizes, of_row)
+    assert ranked.depths(1).tolist() == [2, 1]
+    assert ranked.depths(np.array([11, 31])).tolist() == [4, 2]
+    assert ranked.depths(1e9).tolist() == [5, 4] and ranked.depths(1, 3).tolist() == [3, 3]
+    assert ranked.held_by(np.array([4, 2])).tolist() == [30, 50]
+    assert ranked.seen(np.array([4, 2])).tolist() == [60, 90]
+    np.testing.assert_allclose(ranked.nearness(2), [10 / 30, 50 / 90])
+    visits = ranked.visits(np.array([5, 4]), np.array([2, 1]))
+    assert visits.lists.tolist() == [[3, 4], [3, 1]]
+    of_list = {number: int(np.flatnonzero(of_row == number)[0]) for number in range(5)}
+    # The first half of 30 wanted ends in list 3, the second that holds any; of 50 in list 4, the first.
+    rows = np.array([[of_list[1], of_list[3], -1, -1], [of_list[4], of_list[4] + 1, of_list[3], of_list[3] + 1]])
+    assert ranked.late(rows, np.array([4, 2])).tolist() == [0, 0.5]
+    assert ranked.late(np.full((2, 3), -1), np.array([4, 2])).tolist() == [0, 0]
+    one = ranked.of(np.array([1]))
+    assert one.nearest.tolist() == [[4, 3, 2, 1, 0]] and one.held_by(np.array([2])).tolist() == [50]
 
 
 @pytest.mark.parametrize("far", [np.full(32, 3_000), np.r_[1e8, np.zeros(31)]], ids=["all moved", "one of them far"])
@@ -170,7 +221,7 @@ def test_lists_are_ranked_rightly_however_long_their_centroids(far: np.ndarray) 
     distances = np.square(queries[:, None].astype(np.float64) - centroids[None]).sum(axis=2)
     lists = index.read_lists()
     assert lists is not None
-    visits = lists.visits(queries, np.ones(len(lists.sizes), dtype=np.int64), 8, 8)
+    visits = lists.ranked(queries, np.ones(len(lists.sizes), dtype=np.int64)).visits(np.full(20, 8))
     np.testing.assert_allclose(-visits.scores, np.take_along_axis(distances, visits.lists, 1), rtol=1e-5)
     np.testing.assert_allclose(-visits.scores, np.sort(distances, axis=1)[:, :8], rtol=1e-5)
 
@@ -190,5 +241,5 @@ def test_what_a_graph_does_not_reach_is_looked_for_among_the_rows_of_the_filter_
 
     monkeypatch.setattr(index._structure, "find", nothing)
     monkeypatch.setattr("vecinity.indexer.ann.index.exact_search", all_rows)
-    found = through.search(index.vectors[:20], 10, Effort(ef_search=48))
+    found = through.search(index.vectors[:20], 10, Effort(ef_search=48), 0.95)
     np.testing.assert_array_equal(found[1], expected[1])

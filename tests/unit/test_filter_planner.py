@@ -41,6 +41,20 @@ def test_strategies(effort: Effort, matches: int, strategy: Strategy) -> None:
     assert len(planned.reasons) == 1
 
 
+def test_lists_are_searched_as_deep_as_the_rows_need_among_which_the_matches_are() -> None:
+    base = Plan(LISTS, 0.96, query_us=100.0)
+    shape = {"rows": ROWS, "dimension": DIMENSION, "matches": 50_000, "queries": 64}
+    planned = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=Plan(Effort(nprobe=40, k_factor=3), 0.96))
+    assert planned.effort == Effort(nprobe=40, k_factor=8)
+    shallow = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=Plan(Effort(nprobe=20, k_factor=3), 0.96))
+    assert shallow.effort == LISTS
+    none = Plan(EXACT, 1.0, reasons=("For k = 30 no effort is known to reach 0.96.",))
+    exact = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=none)
+    assert exact.strategy is Strategy.EXACT_MATCHES and none.reasons[0] in exact.reasons[-1]
+    graph = Plan(GRAPH, 0.96, query_us=100.0)
+    assert plan_filtered(graph, ANY_EFFORT, 10, **shape).effort == GRAPH
+
+
 def test_an_effort_of_the_callers_own_stays_as_it_is() -> None:
     base = Plan(LISTS, 0.96, source=CalibrationSource.ITEMS)
     wish = Wish(effort=LISTS)

@@ -130,6 +130,29 @@ def test_where_one_side_misses_the_target_the_search_is_exact() -> None:
 
 
 @pytest.mark.parametrize(
+    ("k", "filtered", "effort"),
+    [
+        (10, False, EXACT),  # which is cheaper here
+        (10, True, Effort(nprobe=15)),
+        (100, True, N16),
+        (400, False, EXACT),  # for want of a calibration
+        (400, True, Effort(nprobe=32)),
+        (100_000, True, Effort(nprobe=64)),  # all lists
+    ],
+)
+def test_rows_among_which_the_matches_of_a_filter_are(k: int, filtered: bool, effort: Effort) -> None:
+    calibration = replace(IVF_POINTS, exact_us=1.0, exact_single_us=1.0)
+    chosen = plan(Wish(target_recall=0.98), Asked(k, filtered=filtered), IVF, calibration, rows=ROWS, default_recall=1)
+    assert chosen.effort == effort
+
+
+def test_no_effort_is_known_for_what_was_not_measured() -> None:
+    asked = Asked(400, filtered=True)
+    assert plan(Wish(), asked, IVF, Calibration(), rows=ROWS, default_recall=0.9).effort == EXACT
+    assert plan(Wish(target_recall=0.999), asked, IVF, IVF_POINTS, rows=ROWS, default_recall=0.9).effort == EXACT
+
+
+@pytest.mark.parametrize(
     ("exact_us", "exact_single_us", "alone", "effort"),
     [
         (0.0, 0.0, False, N8),  # not measured

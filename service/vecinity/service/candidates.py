@@ -67,7 +67,6 @@ class Candidates:
         plan_for: The plan for so many candidates.
         spare: So many more are fetched than asked for, because some will be left out, or to see whether there are any.
         through: Only what may be found through it comes into question; None for everything.
-        deepen: Whether a filtered search may spend more than the plan's effort.
         find: What finds the best rows of all the queries together; None asks the index.
     """
 
@@ -75,7 +74,6 @@ class Candidates:
     plan_for: Callable[[int], Plan]
     spare: int = 0
     through: FilteredIndex | None = None
-    deepen: bool = True
     find: Callable[[int, Effort, int], tuple[Vectors, Rows]] | None = None
 
     @property
@@ -92,13 +90,14 @@ class Candidates:
         Returns:
             Scores float32 (n, c), descending, and rows int64 (n, c); -inf and -1 where there are no more.
         """
-        fetched, effort = min(count + self.spare, self.size), self.plan_for(count).effort
+        chosen = self.plan_for(count)
+        fetched, effort = min(count + self.spare, self.size), chosen.effort
         left_out = max(fetched - count, 0)
         if self.find is not None:
             return self.find(fetched, effort, left_out)
         if self.through is None:
             return self.segment.index.search(vectors, fetched, effort, left_out=left_out)
-        return self.through.search(vectors, fetched, effort, deepen=self.deepen)
+        return self.through.search(vectors, fetched, effort, chosen.target_recall)
 
     def farthest(self, vectors: Vectors, count: int) -> tuple[Vectors, Rows]:
         """As `best`, but the rows with the lowest scores, lowest first."""

@@ -38,6 +38,7 @@ def plan_filtered(
     matches: int,
     queries: int = 1,
     metric: Metric = Metric.COSINE,
+    containing: Plan | None = None,
 ) -> Plan:
     """Choose between comparing with every match and asking the index, whichever costs less.
 
@@ -50,10 +51,13 @@ def plan_filtered(
         matches: Rows that meet the filter.
         queries: How many are asked together, at least 1.
         metric: Of the index.
+        containing: For inverted lists, the plan of a search without the filter for so many rows that the k nearest
+            matches are among them (`Asked.filtered`).
 
     Returns:
-        A plan whose effort is that of `base` where the index is asked: how much further it must look depends on where
-        the matches lie, and is left to `vecinity.indexer.ann.FilteredIndex`.
+        Where the index is asked, a plan with the effort of `base`, in inverted lists to the depth of `containing`. How
+        much further each query must look depends on where the matches lie, and is left to
+        `vecinity.indexer.ann.FilteredIndex`.
     """
     if base.effort.exact:
         reason = "Each item that meets the filter is compared with, as the search without it is exact too."
@@ -73,13 +77,21 @@ def plan_filtered(
         return _exact(
             base, matches, f"{matches} of {rows} items meet the filter: comparing with each costs less than the index."
         )
+    effort = base.effort
+    if containing is not None and effort.nprobe:
+        if containing.effort.exact:
+            return _exact(
+                base, matches, f"For so few matches among {rows} items no effort is known: {containing.reasons[-1]}"
+            )
+        effort = effort.at_depth(max(effort.nprobe, containing.effort.nprobe))
     how = (
-        "lists are visited until they held enough of them."
+        "lists are visited until they held enough of them, and on while they hold better ones."
         if strategy is Strategy.INDEX_FILTERED
         else "more are fetched from the graph, of which those are kept."
     )
     return replace(
         base,
+        effort=effort,
         strategy=strategy,
         items_matching=matches,
         reasons=(*base.reasons, f"{matches} of {rows} items meet the filter: {how}"),

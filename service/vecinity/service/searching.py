@@ -6,6 +6,7 @@ Before each chunk the call is asked whether anybody still waits for the answer.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -106,7 +107,6 @@ class Searcher:
                     partial(self._plan_for, version, search, asked, through, finder, queries),
                     _width(without) + search.pages,
                     through,
-                    deepen=search.wish.effort is None,
                     find=None if finder is None else partial(finder.find, chunk),
                 )
                 work = partial(_search_chunk, call, candidates, version, vectors[chunk], search, without, groups)
@@ -203,6 +203,10 @@ class Searcher:
         if through is None:
             return chosen
         manifest = version.segment.manifest
+        containing = None
+        if chosen.effort.nprobe and wish.effort is None and through.count:
+            among = math.ceil(asked.k / through.density)
+            containing = self._plan_unfiltered(version, wish, replace(asked, k=among, filtered=True))
         return plan_filtered(
             chosen,
             wish,
@@ -212,6 +216,7 @@ class Searcher:
             matches=through.count,
             queries=queries,
             metric=manifest.metric,
+            containing=containing,
         )
 
     def _plan_unfiltered(self, version: OpenVersion, wish: Wish, asked: Asked) -> Plan:

@@ -11,8 +11,9 @@ from vecinity.indexer.ann.effort import CANDIDATES_K_MIN, Effort
 from vecinity.indexer.ann.exact import exact_search
 from vecinity.indexer.ann.graphs import Hnsw
 from vecinity.indexer.ann.inverted_lists import InvertedLists
-from vecinity.indexer.ann.lists import Lists, Visits
+from vecinity.indexer.ann.lists import Lists
 from vecinity.indexer.ann.nsg import Nsg
+from vecinity.indexer.ann.ranked_lists import Visits
 from vecinity.indexer.ann.scores import Rows, best, exact_scores
 from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.ann.spec import INVERTED_LISTS, Family, IndexSpec
@@ -128,32 +129,31 @@ class Index:
             effort = effort.at_depth(effort.ef_search + left_out)  # they take places on the way through the graph
         candidates = self._candidates_of(k, effort, size, left_out)
         scores, rows = self._find(queries, k, candidates, effort, within)
-        return self._completed(scores, rows, queries, k, within) if complete else (scores, rows)
+        return self.completed(scores, rows, queries, k, within) if complete else (scores, rows)
 
     def search_visits(
-        self, queries: Vectors, k: int, effort: Effort, visits: Visits, within: RowSet
+        self, queries: Vectors, k: int, effort: Effort, visits: Visits, within: RowSet, *, left_out: int = 0
     ) -> tuple[Vectors, Rows]:
-        """As `search`, with lists of its own for each query instead of as many for all.
+        """As `search`, with lists of its own for each query instead of as many for all, and not completed.
 
         Args:
             effort: Its nprobe plays no part.
-            visits: What `Lists.visits` of this index's `lists` gave.
+            visits: What the `RankedLists` of this index's `lists` say.
             within: The rows that may be found, at least one.
         """
         assert self.lists is not None
-        candidates = self._candidates_of(k, effort, within.count)
-        found = self._as_scores(*self.lists.search(visits, candidates, within))
-        return self._completed(*self._best(queries, k, *found), queries, k, within)
+        candidates = self._candidates_of(k, effort, within.count, left_out)
+        return self._best(queries, k, *self._as_scores(*self.lists.search(visits, candidates, within)))
 
     def _candidates_of(self, k: int, effort: Effort, size: int, left_out: int = 0) -> int:
         if not self.needs_rerank:
             return k
         return max(min(max(k - left_out, CANDIDATES_K_MIN) * effort.k_factor + left_out, size), k)
 
-    def _completed(
+    def completed(
         self, scores: Vectors, rows: Rows, queries: Vectors, k: int, within: RowSet | None
     ) -> tuple[Vectors, Rows]:
-        """The same, where those that found fewer rows than they could are searched exactly."""
+        """What a search found, where queries that found fewer than k rows, though there are more, search exactly."""
         size = len(self.vectors) if within is None else within.count
         if rows[:, min(k, size) - 1].min(initial=0) < 0:
             short = rows[:, min(k, size) - 1] < 0

@@ -1,8 +1,4 @@
-"""In which inverted list of an IVF index each row is, which lists a filtered search must visit, and the search there.
-
-A filter thins the lists out, evenly or not: its rows may all lie near a query, or all far from it. Lists are therefore
-not counted but what they hold: the lists nearest to a query are visited until they hold enough rows of the filter.
-"""
+"""In which inverted list of an IVF index each row is, and the search in lists of each query's own."""
 
 from __future__ import annotations
 
@@ -13,24 +9,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from vecinity.indexer.ann.ranked_lists import RankedLists, Visits
 from vecinity.indexer.ann.scores import Rows, exact_scores
 from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.metric import Metric, Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class Visits:
-    """The inverted lists that queries visit.
-
-    Attributes:
-        queries: float32 (n, d'), C-contiguous, as the quantizer of the lists sees them.
-        lists: int64 (n, nprobe), C-contiguous, nearest first; -1 for none, at the end of a line.
-        scores: float32 (n, nprobe), C-contiguous, of their centroids; higher is closer.
-    """
-
-    queries: Vectors
-    lists: NDArray[np.int64]
-    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +49,18 @@ class Lists:
         """How many of `rows` each list holds, int64 (nlist,)."""
         return np.bincount(self.of_row[rows], minlength=len(self.sizes)).astype(np.int64)
 
-    def visits(self, queries: Vectors, counts: NDArray[np.int64], wanted: float, nprobe: int) -> Visits:
-        """Which lists each query must visit, nearest first, to see `wanted` of the rows counted in `counts`.
+    def ranked(self, queries: Vectors, counts: NDArray[np.int64]) -> RankedLists:
+        """All lists in the order in which each query visits them.
 
         Args:
             queries: float32 (n, d), prepared.
-            counts: int64 (nlist,), what `count` gave. A list that holds none is passed over.
-            wanted: At least 1; if there are fewer rows, all lists that hold one are visited.
-            nprobe: So many of the nearest are looked at in any case.
+            counts: int64 (nlist,), how many of the rows wanted each list holds, as `count` says.
         """
         queries = self._transformed(queries)
         scores = self._scores_of_centroids(queries)
-        nearest, held, probes = _ranked(scores, counts, wanted, nprobe)
-        passed_over = (held == 0) | (np.arange(len(counts)) >= probes[:, None])
-        # Those visited to the front: some families of FAISS prepare tables for each place, also where it holds none.
-        width = max(int((~passed_over).sum(axis=1).max(initial=0)), 1)
-        front = np.argsort(passed_over, axis=1, kind="stable")[:, :width]
-        nearest[passed_over] = -1
-        visited = np.take_along_axis(nearest, front, axis=1)
-        return Visits(queries, visited, np.take_along_axis(scores, np.maximum(visited, 0), axis=1))
-
-    def depth(self, query: Vectors, counts: NDArray[np.int64], wanted: float, nprobe: int) -> int:
-        """How many lists one query must visit, nearest first, also those that hold none; arguments as of `visits`."""
-        scores = self._scores_of_centroids(self._transformed(query))
-        return int(_ranked(scores, counts, wanted, nprobe)[2][0])
+        # All lists: NumPy sorts 512 in 7 µs a query, where FAISS's heap takes as long for a few dozen.
+        nearest = np.argsort(-scores, axis=1).astype(np.int64, copy=False)
+        return RankedLists(queries, nearest, scores, np.cumsum(counts[nearest], axis=1), self.sizes, self.of_row)
 
     def search(self, visits: Visits, count: int, within: RowSet) -> tuple[Vectors, Rows]:
         """What FAISS finds in the lists of each query's own.
@@ -161,15 +131,3 @@ class Lists:
             for position in range(self._index.chain.size()):
                 queries = faiss.downcast_VectorTransform(self._index.chain.at(position)).apply(queries)
         return np.ascontiguousarray(queries)
-
-
-def _ranked(
-    scores: NDArray[np.float32], counts: NDArray[np.int64], wanted: float, nprobe: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """All lists of each query, nearest first, how many rows counted each holds, and how many lists it must visit."""
-    # All lists: NumPy sorts 512 in 7 µs a query, where FAISS's heap takes as long for a few dozen.
-    nearest = np.argsort(-scores, axis=1).astype(np.int64, copy=False)
-    held = counts[nearest]
-    enough = min(int(np.ceil(wanted)), int(counts.sum()))
-    probes = np.maximum((np.cumsum(held, axis=1) < enough).sum(axis=1) + 1, nprobe)
-    return nearest, held, np.minimum(probes, len(counts))
