@@ -245,6 +245,9 @@ BAD_SINGLE = [
     (dict(positive=[Term("item-1", float("inf"))]), r"positives\[0\].weight: is inf"),
     (dict(positive=["item-1"], unknown_words="drop"), "unknown_words is 'drop'; it must be one of"),
     (dict(positive=["item-1"] * 10_001), "from 1 to 10000"),
+    (dict(positive=3), "positive must be a list, not 3"),
+    (dict(positive=["item-1"], method="3cosavg", examples=[3]), r"examples\[0\] must be a pair, not 3"),
+    (dict(positive=["item-\ud800"]), "half of a surrogate pair"),
 ]
 
 
@@ -261,6 +264,9 @@ BAD_BATCHES = [
     (dict(analogies=[(["item-1"] * 101, [])]), r"term_counts\[0\]: is 101"),
     (dict(analogies=[("item-1", [])]), r"analogies\[0\], positive, must be a list, not a string"),
     (dict(analogies=[["item-1"]]), r"analogies\[0\] must be a pair"),
+    (dict(analogies=[(["item-1"], None)]), r"analogies\[0\], negative, must be a list, not None"),
+    (dict(analogies=3), r"analogies must be a list, not 3"),
+    (dict(analogies=[(["item-\ud800"], [])]), r"'\\ud800' at character 5, half of a surrogate pair"),
     (dict(analogies=[(["item-1", np.ones(32)], [])]), "must all be ids, all be texts, or all be vectors"),
     (dict(analogies=[([Term("item-1", -1.0)], [])]), "a weight is -1.0, not above 0"),
     (dict(terms=["item-1"], term_counts=[1]), "give analogies, or all of terms, term_counts and weights"),
@@ -293,6 +299,17 @@ BAD_BATCHES = [
 def test_bad_batches(client: Client, arguments: dict, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         client.batch_solve_analogies("cosine-flat", **arguments)
+
+
+def test_terms_may_come_one_by_one(client: Client) -> None:
+    expected = client.solve_analogy("cosine-flat", ["item-1", "item-3"], ["item-2"])
+    assert client.solve_analogy("cosine-flat", (f"item-{i}" for i in (1, 3)), iter(["item-2"])).ids == expected.ids
+    sides = ((f"item-{i}" for i in (1, 3)), iter(["item-2"]))
+    assert client.batch_solve_analogies("cosine-flat", iter([sides]))[0].ids == expected.ids
+    with pytest.raises(InvalidArgumentError, match=r"a vector must be numbers \("):
+        client.search("cosine-flat", vector=[10**400])
+    with pytest.raises(InvalidArgumentError, match="half of a surrogate pair"):
+        client.batch_search("cosine-flat", ids=["item-1", "\udcff"])
 
 
 @pytest.mark.parametrize("method", ["3cosmul", "pair-direction"])

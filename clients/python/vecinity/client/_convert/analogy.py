@@ -9,7 +9,7 @@ import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import ArrayLike
 
-from vecinity.client._convert.fields import Method, block, listed, numbers, query, real, unsigned
+from vecinity.client._convert.fields import Method, block, listed, numbers, query, real, string_list, unsigned
 from vecinity.client._convert.search import batch_search_result, search_result
 from vecinity.client._options import AnalogyOptions, analogy_fields
 from vecinity.client._types import Query, Term, Text
@@ -50,12 +50,9 @@ def batch_solve_analogies_request(
             raise InvalidArgumentError(
                 f"analogies[{number}] must be a pair of lists, the terms added and the terms subtracted"
             ) from error
+        before = len(terms)
         for sign, name, side in ((1.0, "positive", positive), (-1.0, "negative", negative)):
-            if isinstance(side, str):
-                raise InvalidArgumentError(
-                    f"analogies[{number}], {name}, must be a list, not a string: write [{side!r}]"
-                )
-            for term in side:
+            for term in side if type(side) is list else listed(f"analogies[{number}], {name},", side):
                 if not isinstance(term, Term):
                     terms.append(term)
                     weights.append(sign)
@@ -65,7 +62,7 @@ def batch_solve_analogies_request(
                     raise InvalidArgumentError(f"analogies[{number}], {name}: a weight is {weight}, not above 0")
                 terms.append(term.query)
                 weights.append(sign * weight)
-        counts.append(len(positive) + len(negative))
+        counts.append(len(terms) - before)
     return columnar_request(collection, terms, counts, weights, options)
 
 
@@ -120,9 +117,9 @@ def _terms(terms: Sequence[Query] | ArrayLike) -> core_pb2.QueryBatch:
     values: list[Any] = list(listed("terms", terms))  # type: ignore[arg-type]
     kinds = {*map(type, values)}  # a few, where there may be thousands of terms
     if all(issubclass(kind, Text) for kind in kinds):
-        return core_pb2.QueryBatch(texts=core_pb2.StringList(values=values))
+        return core_pb2.QueryBatch(texts=string_list(values))
     if all(issubclass(kind, str) and not issubclass(kind, Text) for kind in kinds):
-        return core_pb2.QueryBatch(ids=core_pb2.StringList(values=values))
+        return core_pb2.QueryBatch(ids=string_list(values))
     if any(issubclass(kind, str | int | np.integer) for kind in kinds):
         raise InvalidArgumentError("the terms of a batch must all be ids, all be texts, or all be vectors")
     return core_pb2.QueryBatch(vectors=block([numbers(term, 1) for term in values]))

@@ -25,7 +25,7 @@ from vecinity.v1 import collection_service_pb2, core_pb2, embedding_service_pb2
 
 def embed_request(collection: str, texts: Sequence[str], version: int | None) -> embedding_service_pb2.EmbedRequest:
     return embedding_service_pb2.EmbedRequest(
-        collection=collection, version=unsigned("version", version or 0, 64), texts=strings("texts", texts)
+        collection=collection, version=unsigned("version", version or 0, 64), texts=strings("texts", texts).values
     )
 
 

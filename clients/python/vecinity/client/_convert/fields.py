@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -53,10 +53,11 @@ def parameters(target_recall: float | None, exact: bool, effort: Effort | None) 
 
 def query(value: Query) -> core_pb2.Query:
     """A plain string is an id, a `Text` a text, all else a vector."""
-    if isinstance(value, Text):
-        return core_pb2.Query(text=value)
     if isinstance(value, str):
-        return core_pb2.Query(id=value)
+        try:
+            return core_pb2.Query(text=value) if isinstance(value, Text) else core_pb2.Query(id=value)
+        except UnicodeEncodeError as error:
+            raise not_unicode(error) from error
     if isinstance(value, int | np.integer):
         raise InvalidArgumentError(f"ids are strings: write {str(value)!r}, not {value!r}")
     return vector_query(value)
@@ -67,10 +68,11 @@ def vector_query(vector: ArrayLike) -> core_pb2.Query:
 
 
 def query_pairs(name: str, pairs: Sequence[tuple[Query, Query]]) -> list[search_service_pb2.QueryPair]:
-    for position, pair in enumerate(listed(name, pairs)):
-        if isinstance(pair, str) or len(pair) != 2:
+    kept = listed(name, pairs)
+    for position, pair in enumerate(kept):
+        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
             raise InvalidArgumentError(f"{name}[{position}] must be a pair, not {pair!r}")
-    return [search_service_pb2.QueryPair(left=query(left), right=query(right)) for left, right in pairs]
+    return [search_service_pb2.QueryPair(left=query(left), right=query(right)) for left, right in kept]
 
 
 def array(block: core_pb2.VectorBlock) -> NDArray[np.float32]:
@@ -89,25 +91,46 @@ def numbers(values: ArrayLike, dimensions: int) -> NDArray[np.float32]:
         else:
             with np.errstate(over="ignore"):  # becomes infinity, which the server refuses by name
                 numbers = np.asarray(values, dtype="<f4")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgumentError(f"a vector must be numbers ({error})") from error
     if numbers.ndim != dimensions or not numbers.size:
         raise InvalidArgumentError(f"expected a {dimensions}-d array that is not empty, not shape {numbers.shape}")
     return np.ascontiguousarray(numbers)
 
 
-def listed(name: str, values: Sequence[R]) -> Sequence[R]:
+def listed(name: str, values: Iterable[R]) -> Sequence[R]:
     # A lone string is a sequence of its letters; nobody means that.
     if isinstance(values, str):
         raise InvalidArgumentError(f"{name} must be a list, not a string: write [{values!r}]")
-    return values
+    if isinstance(values, Sequence):
+        return values
+    try:
+        return list(values)
+    except TypeError as error:
+        raise InvalidArgumentError(f"{name} must be a list, not {values!r}") from error
 
 
-def strings(name: str, values: Sequence[str]) -> Sequence[str]:
-    for position, value in enumerate(listed(name, values)):
+def strings(name: str, values: Iterable[str]) -> core_pb2.StringList:
+    kept = listed(name, values)
+    for position, value in enumerate(kept):
         if not isinstance(value, str):
             raise InvalidArgumentError(f"{name}[{position}] must be a string, not {value!r}")
-    return values
+    return string_list(kept)
+
+
+def string_list(values: Sequence[str]) -> core_pb2.StringList:
+    try:
+        return core_pb2.StringList(values=values)
+    except UnicodeEncodeError as error:
+        raise not_unicode(error) from error
+
+
+def not_unicode(error: UnicodeEncodeError) -> InvalidArgumentError:
+    fault = error.object[error.start]
+    return InvalidArgumentError(
+        f"a string has {fault!r} at character {error.start}, half of a surrogate pair: that is no text, "
+        "and comes of bytes read with the wrong encoding, or with errors='surrogateescape'"
+    )
 
 
 def one_of(name: str, kind: type[E], value: E | str) -> E:

@@ -113,9 +113,9 @@ def batch_search_request(
     if vectors is not None:
         batch = core_pb2.QueryBatch(vectors=block(vectors))
     elif ids is not None:
-        batch = core_pb2.QueryBatch(ids=core_pb2.StringList(values=strings("ids", ids)))
+        batch = core_pb2.QueryBatch(ids=strings("ids", ids))
     else:
-        batch = core_pb2.QueryBatch(texts=core_pb2.StringList(values=strings("texts", texts or ())))
+        batch = core_pb2.QueryBatch(texts=strings("texts", texts or ()))
     return search_service_pb2.BatchSearchRequest(
         collection=collection,
         queries=batch,
