@@ -277,13 +277,33 @@ def test_settings_come_from_environment_and_file(collections_dir: Path, tmp_path
         assert server.log().startswith("{")
 
 
-def test_a_setting_that_does_not_exist_is_named_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "vecinity.toml").write_text("k_maxx = 7\n")
-    monkeypatch.setenv("VECINITY_CONFIG", str(tmp_path / "vecinity.toml"))
-    with pytest.raises(
-        SettingError, match=r"in the settings \(\S+vecinity\.toml, .*\): k_maxx: there is no .* mean 'k_max'\?"
-    ):
-        load_config()
+@pytest.mark.parametrize(
+    ("toml", "variables", "flags", "message"),
+    [
+        ("k_maxx = 7", {}, {}, r"in the settings: 'k_maxx' in \S+vecinity\.toml: there is no .* mean 'k_max'\?"),
+        ("workers = 'many'", {}, {}, r"in the settings: 'workers' in \S+\.toml: Input should be a valid integer"),
+        ("workers = 2", {"VECINITY_WORKERS": "many"}, {}, r"in the settings: VECINITY_WORKERS: Input should be"),
+        ("workers = 2", {"VECINITY_WORKERS": "3"}, {"workers": "many"}, r"in the settings: workers: Input should be"),
+        ("tls_key = 'k'", {}, {}, r"in the settings: tls_certificate and tls_key go together"),
+        ("workers = ", {}, {}, r"vecinity\.toml is no TOML file"),
+        ("", {"VECINITY_WORKRES": "2"}, {}, r"there is no setting VECINITY_WORKRES: did you mean VECINITY_WORKERS\?"),
+        ("", {"VECINITY_QQQQ": "2"}, {}, r"there is no setting VECINITY_QQQQ: see 'vecinity serve --help'"),
+        ("", {"VECINITY_CONFIG": ""}, {}, r"VECINITY_CONFIG is '', which is no file"),
+    ],
+)
+def test_a_setting_at_fault_is_named_as_its_source_calls_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    toml: str,
+    variables: dict[str, str],
+    flags: dict[str, str],
+    message: str,
+) -> None:
+    (tmp_path / "vecinity.toml").write_text(toml)
+    for name, value in {"VECINITY_CONFIG": str(tmp_path / "vecinity.toml"), **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=message):
+        load_config(**flags)
 
 
 def test_many_clients_at_once_get_their_own_answers(server) -> None:  # type: ignore[no-untyped-def]

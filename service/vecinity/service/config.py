@@ -10,7 +10,7 @@ import os
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -18,6 +18,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from vecinity.indexer.cpus import available_cpus
 from vecinity.indexer.errors import SettingError
 from vecinity.service.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pydantic_core import ErrorDetails
 
 _PREFIX = "VECINITY_"
 _CONFIG_VARIABLE = "VECINITY_CONFIG"
@@ -154,28 +159,33 @@ def load_config(**overrides: object) -> Config:
         SettingError: A value is out of range or a name is unknown; it names the setting and its source's spelling.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251 - this is the configuration module
+    variables = {name for name in os.environ if name.startswith(_PREFIX)}  # noqa: TID251 - the configuration module
+    path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251
     if path is not None and not Path(path).is_file():
-        raise SettingError(f"{_CONFIG_VARIABLE} names {path}, which is no file")
+        raise SettingError(f"{_CONFIG_VARIABLE} is {path!r}, which is no file: it must be the path of a TOML file")
     known = {f"{_PREFIX}{name.upper()}" for name in Config.model_fields} | {_CONFIG_VARIABLE}
-    if unknown := sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known):  # noqa: TID251
-        raise SettingError(f"there is no setting {', '.join(unknown)}: see 'vecinity serve --help'")
+    if unknown := sorted(variables - known):
+        near = get_close_matches(unknown[0].removeprefix(_PREFIX), [name.removeprefix(_PREFIX) for name in known], 1)
+        hint = f"did you mean {_PREFIX}{near[0]}?" if near else "see 'vecinity serve --help'"
+        raise SettingError(f"there is no setting {', '.join(unknown)}: {hint}")
     try:
         return Config(**given)  # type: ignore[arg-type]  # pydantic checks each value
     except ValidationError as error:
-        raise SettingError(
-            f"in the settings ({path or _CONFIG_VARIABLE}, VECINITY_… or flags): {_faults(error)}"
-        ) from error
+        faults = "; ".join(_fault(fault, given.keys(), variables, path) for fault in error.errors())
+        raise SettingError(f"in the settings: {faults}") from error
     except ValueError as error:
         raise SettingError(f"{path} is no TOML file ({error})") from error
 
 
-def _faults(error: ValidationError) -> str:
-    faults = []
-    for fault in error.errors():
-        name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            near = get_close_matches(name, Config.model_fields, 1)
-            message = "there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
-        faults.append(f"{name}: {message}")
-    return "; ".join(faults)
+def _fault(fault: ErrorDetails, given: Collection[str], variables: Collection[str], path: str | None) -> str:
+    """What is wrong with a setting, with the name by which its source calls it."""
+    name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(name, Config.model_fields, 1)
+        message = "there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
+    if not name:  # of several settings together
+        return message
+    if name in given:
+        return f"{name}: {message}"
+    variable = f"{_PREFIX}{name.upper()}"
+    return f"{variable}: {message}" if variable in variables else f"{name!r} in {path}: {message}"
