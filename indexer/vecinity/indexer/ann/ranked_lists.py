@@ -68,19 +68,20 @@ class RankedLists:
         Args:
             wanted: For all queries, or for each, (n,). Where there are fewer, all that hold one are visited.
         """
-        enough = np.minimum(np.ceil(wanted), self.held[:, -1])
-        depths: NDArray[np.int64] = np.maximum((self.held < np.reshape(enough, (-1, 1))).sum(axis=1) + 1, nprobe)
-        return np.minimum(depths, self.held.shape[1])
+        held = self.held
+        enough = np.minimum(wanted, held[:, -1])
+        depths: NDArray[np.int64] = np.maximum((held < enough[:, None]).sum(axis=1) + 1, nprobe)
+        return np.minimum(depths, held.shape[1])
 
     def held_by(self, depths: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many of the rows wanted are in so many lists of each query: int64 (n,)."""
-        held: NDArray[np.int64] = np.take_along_axis(self.held, depths[:, None] - 1, axis=1)[:, 0]
+        held: NDArray[np.int64] = self.held[np.arange(len(depths)), depths - 1]
         return held
 
     def seen(self, depths: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many rows, wanted or not, are in so many lists of each query, without those that are passed over."""
         sizes = np.where(self._passed_over(), 0, self.sizes[self.nearest])
-        seen: NDArray[np.int64] = np.take_along_axis(np.cumsum(sizes, axis=1), depths[:, None] - 1, axis=1)[:, 0]
+        seen: NDArray[np.int64] = np.cumsum(sizes, axis=1)[np.arange(len(depths)), depths - 1]
         return seen
 
     def nearness(self, nprobe: int) -> NDArray[np.float64]:
@@ -110,12 +111,13 @@ class RankedLists:
             rows: int64 (n, c), found in the first lists; -1 for none.
             depths: int64 (n,), how many lists each query visited. Its first half are those that hold half the rows.
         """
-        turn_of_list = np.empty(self.nearest.shape, dtype=np.int32)
-        np.put_along_axis(turn_of_list, self.nearest, np.arange(self.nearest.shape[1], dtype=np.int32)[None], axis=1)
-        turns = np.take_along_axis(turn_of_list, self.of_row[rows], axis=1)
         half = self.depths(self.held_by(depths) / 2)
+        lines = np.arange(len(rows))[:, None]
+        is_late = np.empty(self.nearest.shape, dtype=np.bool_)
+        is_late[lines, self.nearest] = np.arange(self.nearest.shape[1]) >= half[:, None]
         found = rows >= 0
-        shares: NDArray[np.float64] = ((turns >= half[:, None]) & found).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
+        count = found.sum(axis=1)
+        shares: NDArray[np.float64] = (is_late[lines, self.of_row[rows]] & found).sum(axis=1) / np.maximum(count, 1)
         return shares
 
     def _passed_over(self) -> NDArray[np.bool_]:
