@@ -279,6 +279,16 @@ def test_a_stream_survives_a_publish(tmp_path: Path) -> None:
         assert next(client.neighbours("mine", k=3)).version == 4
 
 
+def test_a_program_may_go_to_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_vectors(tmp_path / "data", "mine", clustered(500), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with Client.in_process("data") as client:
+        monkeypatch.chdir("/")
+        assert client.search("mine", id="3").ids
+        publish_vectors(tmp_path / "data", "mine", clustered(500, seed=1), tmp_path)
+        wait_until(lambda: client.search("mine", id="3").version == 2)
+
+
 def test_closing_a_client_ends_its_streams(large: Path) -> None:
     client = Client.in_process(large)
     parts = client.neighbours("large", k=100)

@@ -202,6 +202,13 @@ def test_work_is_done_where_nothing_can_be_said(tmp_path: Path, closed: str) -> 
     assert len((tmp_path / "graph.tsv").read_text().splitlines()) == 1 + 3 * 60
 
 
+def test_the_exit_code_tells_where_nothing_can_be_said(collections_dir: Path) -> None:
+    command = [sys.executable, "-m", "vecinity.cli", "search", "none", "--id", "x", "--data-dir", collections_dir]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=full, timeout=60, check=False)
+    assert done.returncode == 3
+
+
 def start_build(corpus: Path, folder: Path, *, stderr: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vecinity.cli", "build", "words", str(corpus), "--embedder", "word2vec"]
     return subprocess.Popen(
@@ -303,6 +310,17 @@ def test_a_full_disk_keeps_what_was_published(vecinity: RunCommand, small_disk: 
         assert found["version"] == 1
     done = vecinity("build", "mine", "few.npy", "--embedder", "none", "--data-dir", data_dir, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_named_by_the_file_that_was_to_be_written(
+    vecinity: RunCommand, small_disk: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "many.npy", clustered(20_000))
+    vecinity("build", "mine", "many.npy", "--embedder", "none", "--index", "flat", "--data-dir", tmp_path / "data")
+    out = small_disk / "graph.tsv"
+    done = vecinity("neighbours", "mine", "-k", "20", "--out", out, "--data-dir", tmp_path / "data", check=False)
+    assert done.returncode == 1 and f"vecinity: {out}: {os.strerror(errno.ENOSPC)}" in done.stderr
+    assert [*small_disk.iterdir()] == []
 
 
 def test_a_reader_that_has_seen_enough(vecinity: RunCommand, server) -> None:  # type: ignore[no-untyped-def]

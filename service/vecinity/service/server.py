@@ -150,7 +150,8 @@ def open_in_process(data_dir: str | Path) -> InProcessEdge:
     Raises:
         SettingError: `data_dir` is not a data directory.
     """
-    config = load_config(data_dir=Path(data_dir), log_level="warning")
+    # The program around us may go to another folder.
+    config = load_config(data_dir=Path(data_dir).absolute(), log_level="warning")
     if not structlog.is_configured():  # or the program around us has its own log
         configure_log(config.log_level, config.log_format)
     # Their own process would import torch once more, and read a model that the program around us may hold already.

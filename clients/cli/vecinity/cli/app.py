@@ -5,6 +5,7 @@ Imports nothing heavy: of the commands only the one that is asked for, which imp
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -110,7 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, *, keep_lines: bool = False) -> None:
-    typer.echo(f"vecinity: {message if keep_lines else ' '.join(message.split())}", err=True)
+    # Where that can't be written, the exit code still tells.
+    with contextlib.suppress(OSError):
+        typer.echo(f"vecinity: {message if keep_lines else ' '.join(message.split())}", err=True)
 
 
 def run() -> None:

@@ -152,6 +152,8 @@ def _opened(out: Path | None) -> Iterator[Any]:
         with partial.open("x", encoding="utf-8", newline="") as file:
             yield file
         partial.replace(out)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disk does not say of what
+            error.filename = str(out)
         raise
