@@ -30,6 +30,12 @@ def groups() -> list[list[str]]:
     return [[f"item-{row}" for row in rng.choice(2_000, size, replace=False)] for size in (2, 3, 5, 8, 13) * 4]
 
 
+def test_the_odd_one_out_of_what_comes_one_by_one(client: Client) -> None:
+    expected = client.odd_one_out("cosine-flat", ["item-1", "item-2", "item-3"])
+    found = client.odd_one_out("cosine-flat", (f"item-{number}" for number in (1, 2, 3)))
+    assert (found.position, found.query) == (expected.position, expected.query)
+
+
 def test_sets(client: Client, peer: KeyedVectors, groups: list[list[str]]) -> None:
     pairs = list(zip(groups[::2], groups[1::2], strict=True))
     scores = client.set_similarities("cosine-hnsw", pairs)

@@ -207,6 +207,33 @@ def test_a_string_is_no_list(call) -> None:  # type: ignore[no-untyped-def]
         call(client)
 
 
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.search(HALF, id="x"), "half of a surrogate pair"),
+        (lambda c: c.search(5, id="x"), "collection is 5; it must be a string"),
+        (lambda c: c.search("words", id="x", page_token=5), "page_token is 5; it must be a string"),
+        (lambda c: c.search("words", id="x", group_by=HALF), "half of a surrogate pair"),
+        (lambda c: c.search("words", id="x", filter=f"{HALF} == 1"), "half of a surrogate pair"),
+        (lambda c: c.search("words", id="x", target_recall=10**400), "target_recall is 1"),
+        (lambda c: c.search("words", id="x", min_score=10**400), "min_score is 1"),
+        (lambda c: c.search("words", id="x", timeout="x"), "timeout is 'x'; it must be a number"),
+        (lambda c: c.search("words", id="x", timeout=float("nan")), "timeout is NaN; it must be seconds"),
+        (lambda c: next(c.neighbours("words", timeout="x")), "timeout is 'x'; it must be a number"),
+        (lambda c: c.get_collection(HALF), "half of a surrogate pair"),
+        (lambda c: next(c.list_collections(page_size=-1)), "page_size is -1; it must be from 0"),
+        (lambda c: next(c.list_collections(page_size="a")), "page_size is 'a'; it must be a whole number"),
+    ],
+)
+def test_arguments_that_are_none(call, message: str) -> None:  # type: ignore[no-untyped-def]
+    with Client("127.0.0.1:1") as client, pytest.raises(InvalidArgumentError, match=message) as caught:
+        call(client)
+    str(caught.value).encode()  # can be printed
+
+
 def test_results_are_sequences_and_columns() -> None:
     result = SearchResult(["a", "b"], np.array([0.9, 0.8], np.float32), ["A", "B"], None, 3, 0.97, False)
     assert result[0] == Hit("a", pytest.approx(0.9), "A", None)

@@ -133,7 +133,7 @@ class Config(BaseSettings):
         if value is None:
             return None
         host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65_535:
+        if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65_535:
             raise ValueError("must be host:port, such as 127.0.0.1:50051")
         return value
 
@@ -159,7 +159,8 @@ def load_config(**overrides: object) -> Config:
         SettingError: A value is out of range or a name is unknown; it names the setting and its source's spelling.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    variables = {name for name in os.environ if name.startswith(_PREFIX)}  # noqa: TID251 - the configuration module
+    # Pydantic takes them in lower case too.
+    variables = {name.upper() for name in os.environ if name.upper().startswith(_PREFIX)}  # noqa: TID251
     path = os.environ.get(_CONFIG_VARIABLE)  # noqa: TID251
     if path is not None and not Path(path).is_file():
         raise SettingError(f"{_CONFIG_VARIABLE} is {path!r}, which is no file: it must be the path of a TOML file")
@@ -181,7 +182,7 @@ def _fault(fault: ErrorDetails, given: Collection[str], variables: Collection[st
     """What is wrong with a setting, with the name by which its source calls it."""
     name, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        near = get_close_matches(name, Config.model_fields, 1)
+        near = get_close_matches(name.lower(), Config.model_fields, 1)
         message = "there is no such setting" + (f"; did you mean {near[0]!r}?" if near else "")
     if not name:  # of several settings together
         return message

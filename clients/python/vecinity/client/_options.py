@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, TypedDict
 
 from vecinity.client._convert.attributes import filter_message
-from vecinity.client._convert.fields import flag, one_of, parameters, query_pairs, real, unsigned
+from vecinity.client._convert.fields import flag, one_of, parameters, query_pairs, real, string, unsigned
 from vecinity.client._convert.unknown_words import policy
 from vecinity.client._types import AnalogyMethod, Effort, Query, UnknownWords
 from vecinity.client.errors import InvalidArgumentError
@@ -146,7 +146,7 @@ def selection(options: HitOptions) -> core_pb2.Selection:
     if (attribute := options.get("group_by")) is not None:
         if not isinstance(attribute, str):
             raise InvalidArgumentError(f"group_by is {attribute!r}; it must be the name of an attribute")
-        message.grouping.attribute = attribute
+        message.grouping.attribute = string("group_by", attribute)
         message.grouping.hits_per_group = unsigned("hits_per_group", options.get("hits_per_group", 1))
     elif "hits_per_group" in options:
         raise InvalidArgumentError("hits_per_group goes with group_by")

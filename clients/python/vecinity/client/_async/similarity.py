@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vecinity.client._async.caller import AsyncCaller
 from vecinity.client._convert import similarity as convert
+from vecinity.client._convert.fields import listed
 from vecinity.client._types import CloserItems, OddOneOut, Query, UnknownWords
 
 
@@ -103,6 +104,7 @@ class AsyncSimilarityMethods(AsyncCaller):
     ) -> OddOneOut:
         """Which of two or more items, texts or vectors fits least: the farthest from the mean of all (gensim's
         ``doesnt_match``)."""
+        queries = listed("queries", queries)
         request = convert.odd_one_out_request(collection, queries, version, unknown_words)
         response = await self._call(convert.FIND_ODD_ONE_OUT, request, timeout)
         return convert.odd_one_out(queries, response)

@@ -9,7 +9,7 @@ import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import ArrayLike
 
-from vecinity.client._convert.fields import Method, block, listed, numbers, query, real, string_list, unsigned
+from vecinity.client._convert.fields import Method, block, listed, numbers, query, real, string, string_list, unsigned
 from vecinity.client._convert.search import batch_search_result, search_result
 from vecinity.client._options import AnalogyOptions, analogy_fields
 from vecinity.client._types import Query, Term, Text
@@ -30,7 +30,7 @@ def solve_analogy_request(
     options: AnalogyOptions,
 ) -> search_service_pb2.SolveAnalogyRequest:
     return search_service_pb2.SolveAnalogyRequest(
-        collection=collection,
+        collection=string("collection", collection),
         positives=[_term(term) for term in listed("positive", positive)],
         negatives=[_term(term) for term in listed("negative", negative)],
         **analogy_fields(options),
@@ -75,7 +75,7 @@ def columnar_request(
 ) -> search_service_pb2.BatchSolveAnalogiesRequest:
     counts = term_counts.tolist() if isinstance(term_counts, np.ndarray) else listed("term_counts", term_counts)
     return search_service_pb2.BatchSolveAnalogiesRequest(
-        collection=collection,
+        collection=string("collection", collection),
         terms=_terms(terms),
         term_counts=[unsigned("term_counts", count) for count in counts],
         weights=numbers(weights, 1).tolist() if len(counts) else [],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
+from vecinity.client._convert.fields import string
 from vecinity.client._filters.limits import check_size
 from vecinity.client._types import AttributeValue
 from vecinity.client.errors import InvalidArgumentError
@@ -21,7 +22,7 @@ def filter_message(condition: str | core_pb2.Filter) -> core_pb2.Filter:
     if isinstance(condition, str):
         from vecinity.client._filters.parsing import parse_filter  # the grammar takes time to read
 
-        return parse_filter(condition)
+        return parse_filter(string("filter", condition))
     if not isinstance(condition, core_pb2.Filter):
         raise InvalidArgumentError(f"filter must be a text or a vecinity.v1.Filter, not {type(condition).__name__}")
     check_size(condition)

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from google.protobuf.message import Message
 
-from vecinity.client._convert.fields import Method, array, member, strings, unsigned
+from vecinity.client._convert.fields import Method, array, member, string, strings, unsigned
 from vecinity.client._convert.plan import effort, source
 from vecinity.client._types import (
     AttributeType,
@@ -25,7 +25,9 @@ from vecinity.v1 import collection_service_pb2, core_pb2, embedding_service_pb2
 
 def embed_request(collection: str, texts: Sequence[str], version: int | None) -> embedding_service_pb2.EmbedRequest:
     return embedding_service_pb2.EmbedRequest(
-        collection=collection, version=unsigned("version", version or 0, 64), texts=strings("texts", texts).values
+        collection=string("collection", collection),
+        version=unsigned("version", version or 0, 64),
+        texts=strings("texts", texts).values,
     )
 
 

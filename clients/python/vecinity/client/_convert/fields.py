@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,17 @@ def strings(name: str, values: Iterable[str]) -> core_pb2.StringList:
     return string_list(kept)
 
 
+def string(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"{name} is {value!r}; it must be a string")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise not_unicode(error) from error
+    return value
+
+
 def string_list(values: Sequence[str]) -> core_pb2.StringList:
     try:
         return core_pb2.StringList(values=values)
@@ -165,9 +177,17 @@ def real(name: str, value: float) -> float:
     try:
         if not isinstance(value, str | bytes):
             return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise InvalidArgumentError(f"{name} is {value!r}; it must be a number")
+
+
+def seconds(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    if math.isnan(number := real(name, value)):
+        raise InvalidArgumentError(f"{name} is NaN; it must be seconds")
+    return number
 
 
 def flag(name: str, value: bool | None) -> bool:

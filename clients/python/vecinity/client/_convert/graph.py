@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from google.protobuf.message import Message
 
-from vecinity.client._convert.fields import Method, parameters, real, unsigned
+from vecinity.client._convert.fields import Method, parameters, real, string, unsigned
 from vecinity.client._types import Duplicate, Effort, Neighbours
 from vecinity.v1 import search_service_pb2
 
@@ -16,7 +16,7 @@ def neighbours_request(
     collection: str, k: int, target_recall: float | None, exact: bool, effort: Effort | None, version: int | None
 ) -> search_service_pb2.StreamNeighboursRequest:
     return search_service_pb2.StreamNeighboursRequest(
-        collection=collection,
+        collection=string("collection", collection),
         version=unsigned("version", version or 0, 64),
         k=unsigned("k", k),
         parameters=parameters(target_recall, exact, effort),
@@ -32,7 +32,7 @@ def duplicates_request(
     version: int | None,
 ) -> search_service_pb2.FindDuplicatesRequest:
     return search_service_pb2.FindDuplicatesRequest(
-        collection=collection,
+        collection=string("collection", collection),
         version=unsigned("version", version or 0, 64),
         min_score=real("min_score", min_score),
         parameters=parameters(target_recall, exact, effort),

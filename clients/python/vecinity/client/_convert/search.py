@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vecinity.client._convert.attributes import attributes
-from vecinity.client._convert.fields import Method, array, block, listed, numbers, query, real, strings
+from vecinity.client._convert.fields import Method, array, block, listed, numbers, query, real, string, strings
 from vecinity.client._convert.plan import plan
 from vecinity.client._convert.unknown_words import unknown_words
 from vecinity.client._options import HitOptions, request_fields
@@ -66,7 +66,11 @@ def _is_plain(value: object) -> bool:
 
 
 def _made(collection: str, page_token: str, **options: Unpack[HitOptions]) -> search_service_pb2.SearchRequest:
-    return search_service_pb2.SearchRequest(collection=collection, page_token=page_token, **request_fields(options))
+    return search_service_pb2.SearchRequest(
+        collection=string("collection", collection),
+        page_token=string("page_token", page_token),
+        **request_fields(options),
+    )
 
 
 _made_once = lru_cache(maxsize=256, typed=True)(_made)
@@ -117,7 +121,7 @@ def batch_search_request(
     else:
         batch = core_pb2.QueryBatch(texts=strings("texts", texts or ()))
     return search_service_pb2.BatchSearchRequest(
-        collection=collection,
+        collection=string("collection", collection),
         queries=batch,
         **request_fields(options),
     )

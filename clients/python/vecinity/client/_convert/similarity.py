@@ -8,7 +8,7 @@ import numpy as np
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
-from vecinity.client._convert.fields import Method, listed, query, query_pairs, unsigned
+from vecinity.client._convert.fields import Method, listed, query, query_pairs, string, unsigned
 from vecinity.client._convert.unknown_words import policy, unknown_words
 from vecinity.client._types import CloserItems, OddOneOut, Query, SearchResult, UnknownWords
 from vecinity.v1 import core_pb2, search_service_pb2
@@ -23,7 +23,7 @@ def similarity_request(
     unknown: UnknownWords | str | None,
 ) -> search_service_pb2.ComputeSimilarityRequest:
     return search_service_pb2.ComputeSimilarityRequest(
-        collection=collection,
+        collection=string("collection", collection),
         version=unsigned("version", version or 0, 64),
         pairs=query_pairs("pairs", pairs),
         set_pairs=[
@@ -42,7 +42,7 @@ def odd_one_out_request(
     collection: str, queries: Sequence[Query], version: int | None, unknown: UnknownWords | str | None
 ) -> search_service_pb2.FindOddOneOutRequest:
     return search_service_pb2.FindOddOneOutRequest(
-        collection=collection,
+        collection=string("collection", collection),
         version=unsigned("version", version or 0, 64),
         queries=[query(value) for value in listed("queries", queries)],
         unknown_words=policy(unknown),
@@ -63,7 +63,7 @@ def closer_request(
     collection: str, one: Query, than: Query, k: int, version: int | None
 ) -> search_service_pb2.FindCloserItemsRequest:
     return search_service_pb2.FindCloserItemsRequest(
-        collection=collection,
+        collection=string("collection", collection),
         version=unsigned("version", version or 0, 64),
         query=query(one),
         than=query(than),

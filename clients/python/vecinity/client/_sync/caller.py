@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from vecinity.client._convert.fields import Method
+from vecinity.client._convert.fields import Method, seconds
 from vecinity.client._transport import Parts, Transport
 
 R = TypeVar("R")
@@ -23,12 +23,12 @@ class Caller:
     _timeout: float | None
 
     def _call(self, method: Method[R], request: Message, timeout: float | None) -> R:
-        response = self._transport.call(
-            method.name, request, method.response, self._timeout if timeout is None else timeout
-        )
+        limit = self._timeout if timeout is None else seconds("timeout", timeout)
+        response = self._transport.call(method.name, request, method.response, limit)
         return method.result(response, request)
 
     def _stream(self, method: Method[R], request: Message, timeout: float | None) -> Parts[R]:
-        with closing(self._transport.stream(method.name, request, method.response, timeout)) as parts:
+        limit = seconds("timeout", timeout)
+        with closing(self._transport.stream(method.name, request, method.response, limit)) as parts:
             for part in parts:
                 yield method.result(part, request)

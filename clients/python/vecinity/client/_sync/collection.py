@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vecinity.client._convert import collection as convert
+from vecinity.client._convert.fields import string, unsigned
 from vecinity.client._sync.caller import Caller
 from vecinity.client._types import Collection, Embeddings
 from vecinity.v1 import collection_service_pb2
@@ -24,12 +25,12 @@ class CollectionMethods(Caller):
 
     def get_collection(self, name: str, *, timeout: float | None = None) -> Collection:
         """One collection and its current version."""
-        request = collection_service_pb2.GetCollectionRequest(name=name)
+        request = collection_service_pb2.GetCollectionRequest(name=string("name", name))
         return self._call(convert.GET_COLLECTION, request, timeout)
 
     def list_collections(self, *, page_size: int = 100, timeout: float | None = None) -> Iterator[Collection]:
         """All collections, by name; `page_size` of them are fetched at a time."""
-        token = ""
+        token, page_size = "", unsigned("page_size", page_size, 31)
         while True:
             request = collection_service_pb2.ListCollectionsRequest(page_size=page_size, page_token=token)
             collections, token = self._call(convert.LIST_COLLECTIONS, request, timeout)
