@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,9 +176,61 @@ def test_queries_that_are_all_left_out_find_what_passes(family: Family, metric: 
         assert passing[rows].all() and all(len({*line}) == 10 for line in rows.tolist())
         recalls.append(np.mean([len({*a} & {*b}) / 10 for a, b in zip(rows.tolist(), truth.tolist(), strict=True)]))
         lone = through.search(queries[:1], 10, effort, 0.95)[1]
+        assert len({*lone[0].tolist()}) == 10
         alone.append(len({*lone[0].tolist()} & {*truth[0].tolist()}) / 10)
     assert np.mean(recalls) >= 0.95 and min(recalls) >= 0.9
     assert np.mean(alone) >= 0.9
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_few_hits_are_looked_for_as_long_as_many(k: int) -> None:
+    index = made(Family.IVF_FLAT, Metric.COSINE, ROWS)
+    through = FilteredIndex(index, random(index, index.vectors[0], ROWS // 20))
+    queries = np.asarray(index.vectors[:300])
+    truth = through.search(queries, k, EXACT)[1]
+    rows = through.search(queries, k, Effort(nprobe=2), 0.95)[1]
+    assert np.mean([len({*a} & {*b}) / k for a, b in zip(rows.tolist(), truth.tolist(), strict=True)]) >= 0.9
+
+
+def test_a_lower_recall_looks_at_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = made(Family.IVF_FLAT, Metric.COSINE, ROWS)
+    vectors = np.asarray(index.vectors)
+    closest = np.argsort(-vectors @ vectors[0])
+    through = FilteredIndex(index, np.isin(np.arange(ROWS), closest[ROWS // 5 :]))
+    rows_seen = []
+    visit = index.search_visits
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        lists = arguments[3].lists
+        rows_seen[-1] += int(np.where(lists < 0, 0, index.lists.sizes[lists]).sum())  # type: ignore[union-attr]
+        return visit(*arguments, **more)
+
+    monkeypatch.setattr(index, "search_visits", watched)
+    for recall in (0.5, 0.8, 0.99):
+        rows_seen.append(0)
+        through.search(vectors[closest[:40]], 10, Effort(nprobe=8), recall)
+    assert rows_seen == sorted({*rows_seen})
+
+
+def test_all_matches_are_compared_with_where_to_go_on_costs_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = made(Family.IVF_FLAT, Metric.COSINE, ROWS)
+    vectors = np.asarray(index.vectors)
+    closest = np.argsort(-vectors @ vectors[0])
+    through = FilteredIndex(index, np.isin(np.arange(ROWS), closest[ROWS // 2 :]))
+    queries = vectors[closest[:40]]
+    truth = through.search(queries, 10, EXACT)[1]
+    compared: list[int] = []
+    exactly = through._search_exactly
+
+    def counted(asked: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        compared.append(len(asked))
+        return exactly(asked, k)
+
+    monkeypatch.setattr(through, "_search_exactly", counted)
+    monkeypatch.setattr("vecinity.indexer.ann.filtered_lists._compared_per_code", lambda queries: 0.0)
+    rows = through.search(queries, 10, Effort(nprobe=4), 0.9)[1]
+    assert len(compared) == 1 and 20 <= compared[0] <= 40
+    assert (rows == truth).all(axis=1).sum() >= compared[0]
 
 
 def test_lists_say_what_was_seen_and_what_came_late() -> None:
@@ -185,13 +238,14 @@ def test_lists_say_what_was_seen_and_what_came_late() -> None:
     sizes, counts = np.array([10, 20, 30, 40, 50]), np.array([0, 10, 0, 20, 30])
     of_row = np.repeat(np.arange(5, dtype=np.int32), sizes)
     nearest = np.array([[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
-    scores = np.zeros((2, 5), dtype=np.float32)
+    scores = np.array([[9, 8, 7, 6, 5], [1, 2, 3, 4, 5]], dtype=np.float32)
     ranked = RankedLists(scores[:, :3], nearest, scores, np.cumsum(counts[nearest], axis=1), sizes, of_row)
     assert ranked.depths(1).tolist() == [2, 1]
     assert ranked.depths(np.array([11, 31])).tolist() == [4, 2]
     assert ranked.depths(1e9).tolist() == [5, 4] and ranked.depths(1, 3).tolist() == [3, 3]
     assert ranked.held_by(np.array([4, 2])).tolist() == [30, 50]
-    assert ranked.seen(np.array([4, 2])).tolist() == [60, 90]
+    assert ranked.seen(np.array([0, 0]), np.array([4, 2])).tolist() == [60, 90]
+    assert ranked.seen(np.array([2, 1]), np.array([5, 4])).tolist() == [90, 60]
     np.testing.assert_allclose(ranked.nearness(2), [10 / 30, 50 / 90])
     visits = ranked.visits(np.array([5, 4]), np.array([2, 1]))
     assert visits.lists.tolist() == [[3, 4], [3, 1]]

@@ -7,8 +7,8 @@ import pytest
 from vecinity.indexer.ann import EXACT, Effort
 from vecinity.indexer.calibration import CalibrationSource
 from vecinity.indexer.metric import Metric
-from vecinity.service.filter_planner import plan_filtered
-from vecinity.service.planner import ANY_EFFORT, Plan, Strategy, Wish
+from vecinity.service.filter_planner import containing_matches, plan_filtered
+from vecinity.service.planner import ANY_EFFORT, Asked, Plan, Strategy, Wish
 
 LISTS, GRAPH = Effort(nprobe=24, k_factor=8), Effort(ef_search=24)
 ROWS, DIMENSION = 100_000, 400
@@ -42,17 +42,22 @@ def test_strategies(effort: Effort, matches: int, strategy: Strategy) -> None:
 
 
 def test_lists_are_searched_as_deep_as_the_rows_need_among_which_the_matches_are() -> None:
-    base = Plan(LISTS, 0.96, query_us=100.0)
+    base = Plan(LISTS, 0.96, query_us=100.0, items_scanned=600)
     shape = {"rows": ROWS, "dimension": DIMENSION, "matches": 50_000, "queries": 64}
     planned = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=Plan(Effort(nprobe=40, k_factor=3), 0.96))
-    assert planned.effort == Effort(nprobe=40, k_factor=8)
+    assert planned.effort == Effort(nprobe=40, k_factor=8) and "nprobe 40" in planned.reasons[-1]
+    assert (planned.items_scanned, planned.query_us) == (1_000, pytest.approx(100 * 40 / 24))
     shallow = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=Plan(Effort(nprobe=20, k_factor=3), 0.96))
     assert shallow.effort == LISTS
-    none = Plan(EXACT, 1.0, reasons=("For k = 30 no effort is known to reach 0.96.",))
-    exact = plan_filtered(base, ANY_EFFORT, 10, **shape, containing=none)
-    assert exact.strategy is Strategy.EXACT_MATCHES and none.reasons[0] in exact.reasons[-1]
     graph = Plan(GRAPH, 0.96, query_us=100.0)
     assert plan_filtered(graph, ANY_EFFORT, 10, **shape).effort == GRAPH
+
+
+@pytest.mark.parametrize(
+    ("k", "density", "among"), [(10, 1.0, 10), (10, 0.5, 20), (10, 0.33, 31), (10, 0.09, 120), (7, 0.001, 7_000)]
+)
+def test_so_many_rows_that_the_matches_are_among_them(k: int, density: float, among: int) -> None:
+    assert containing_matches(Asked(k, by_items=True), density) == Asked(among, by_items=True, filtered=True)
 
 
 def test_an_effort_of_the_callers_own_stays_as_it_is() -> None:

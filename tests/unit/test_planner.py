@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -150,6 +151,12 @@ def test_no_effort_is_known_for_what_was_not_measured() -> None:
     asked = Asked(400, filtered=True)
     assert plan(Wish(), asked, IVF, Calibration(), rows=ROWS, default_recall=0.9).effort == EXACT
     assert plan(Wish(target_recall=0.999), asked, IVF, IVF_POINTS, rows=ROWS, default_recall=0.9).effort == EXACT
+
+
+def test_lists_for_more_rows_than_an_effort_is_known_for_follow_from_those_for_fewer() -> None:
+    asked = Asked(100, filtered=True)  # of which the target can't be reached, but .985 can of 10
+    chosen = plan(Wish(target_recall=0.985), asked, IVF, IVF_POINTS, rows=ROWS, default_recall=0.9)
+    assert chosen.effort == Effort(nprobe=math.ceil(16 * math.sqrt(10)))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vecinity.indexer.ann import EXACT, FEW_QUERIES, GRAPH_DEPTH
 from vecinity.indexer.metric import Metric
-from vecinity.service.planner import Plan, Strategy, Wish
+from vecinity.service.planner import Asked, Plan, Strategy, Wish
 
 _FEW_US_PER_NUMBER = 2.2e-4
 """Microseconds to compare one of few queries with one number of a matching row, where it lies."""
@@ -26,6 +26,20 @@ as much again."""
 
 _LONE_FACTOR = 0.6
 """n queries at a time cost 1 + this / sqrt(n) of what the calibration measured, in large batches."""
+
+
+def containing_matches(asked: Asked, density: float) -> Asked:
+    """What to ask the planner for lists that hold the k nearest matches: so many rows that those are among them.
+
+    Args:
+        density: The share of matches around a match (`FilteredIndex.density`), above 0.
+
+    Returns:
+        A k of two digits and zeros, so that filters of much the same density have one plan.
+    """
+    among = math.ceil(asked.k / density)
+    step = 10 ** max(len(str(among)) - 2, 0)
+    return replace(asked, k=-(-among // step) * step, filtered=True)
 
 
 def plan_filtered(
@@ -52,7 +66,7 @@ def plan_filtered(
         queries: How many are asked together, at least 1.
         metric: Of the index.
         containing: For inverted lists, the plan of a search without the filter for so many rows that the k nearest
-            matches are among them (`Asked.filtered`).
+            matches are among them, `containing_matches`.
 
     Returns:
         Where the index is asked, a plan with the effort of `base`, in inverted lists to the depth of `containing`. How
@@ -79,19 +93,18 @@ def plan_filtered(
         )
     effort = base.effort
     if containing is not None and effort.nprobe:
-        if containing.effort.exact:
-            return _exact(
-                base, matches, f"For so few matches among {rows} items no effort is known: {containing.reasons[-1]}"
-            )
         effort = effort.at_depth(max(effort.nprobe, containing.effort.nprobe))
+    deeper = effort.depth / base.effort.depth
     how = (
-        "lists are visited until they held enough of them, and on while they hold better ones."
+        f"lists are visited until they held as many of them as nprobe {effort.nprobe}, and on while better ones come."
         if strategy is Strategy.INDEX_FILTERED
         else "more are fetched from the graph, of which those are kept."
     )
     return replace(
         base,
         effort=effort,
+        items_scanned=round(base.items_scanned * deeper),
+        query_us=base.query_us * deeper,
         strategy=strategy,
         items_matching=matches,
         reasons=(*base.reasons, f"{matches} of {rows} items meet the filter: {how}"),

@@ -58,8 +58,8 @@ class Asked:
         k: Hits for each.
         by_items: Whether they are items of the collection, asked by their ids.
         alone: Whether there is just one.
-        filtered: Whether the k nearest only hold what is looked for, so that it is their lists that matter: neither the
-            cost of searching them exactly nor that they are more than were calibrated for.
+        filtered: Whether k is that of `filter_planner.containing`: it is the lists of the k nearest that matter. To
+            search exactly costs no less, and an effort is found even where none was measured for so many.
     """
 
     k: int
@@ -141,6 +141,9 @@ def _cheapest(target: float, asked: Asked, calibration: Calibration, source: Cal
     for k in around:
         points = calibration.of(source, k)
         cheapest = _cheapest_point(target, points)
+        lower = [measured for measured in calibration.calibrated_k(source) if measured < k]
+        if cheapest is None and asked.filtered and lower:
+            return _beyond(asked, lower[-1], _cheapest(target, replace(asked, k=lower[-1]), calibration, source, rows))
         if cheapest is None:
             best = max(points, key=lambda point: point.recall_lower_bound)
             return exactly(rows, f"For k = {k} no effort is known to reach {target:g}: {_measured(best)}.", target)
@@ -172,7 +175,7 @@ def _cheapest(target: float, asked: Asked, calibration: Calibration, source: Cal
 
 
 def _beyond(asked: Asked, largest: int, chosen: Plan) -> Plan:
-    """For a k above the largest calibrated one, from the plan for that.
+    """For a k above the largest that was calibrated, or for which an effort is known, from the plan for that.
 
     Lists grow with a power of k: from 10 to 100 with k^.16 of word vectors, k^.45 of sentence vectors of unlike length.
     """

@@ -6,7 +6,6 @@ Before each chunk the call is asked whether anybody still waits for the answer.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,7 @@ from vecinity.service.call import Call
 from vecinity.service.candidates import Candidates, Finder
 from vecinity.service.choosing import Chooser, candidates_count, planned_count
 from vecinity.service.errors import InvalidArgumentError
-from vecinity.service.filter_planner import plan_filtered
+from vecinity.service.filter_planner import containing_matches, plan_filtered
 from vecinity.service.grouping import Groups
 from vecinity.service.lookup import FoundPart, joined, looked_up
 from vecinity.service.planner import EXACTLY, Asked, Plan, Wish, plan
@@ -205,8 +204,7 @@ class Searcher:
         manifest = version.segment.manifest
         containing = None
         if chosen.effort.nprobe and wish.effort is None and through.count:
-            among = math.ceil(asked.k / through.density)
-            containing = self._plan_unfiltered(version, wish, replace(asked, k=among, filtered=True))
+            containing = self._plan_unfiltered(version, wish, containing_matches(asked, through.density))
         return plan_filtered(
             chosen,
             wish,

@@ -54,7 +54,7 @@ class RankedLists:
     def of(self, lines: NDArray[np.int64]) -> RankedLists:
         """Those of some of the queries."""
         return RankedLists(
-            np.ascontiguousarray(self.queries[lines]),
+            self.queries[lines],
             self.nearest[lines],
             self.scores[lines],
             self.held[lines],
@@ -78,10 +78,10 @@ class RankedLists:
         held: NDArray[np.int64] = self.held[np.arange(len(depths)), depths - 1]
         return held
 
-    def seen(self, depths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many rows, wanted or not, are in so many lists of each query, without those that are passed over."""
-        sizes = np.where(self._passed_over(), 0, self.sizes[self.nearest])
-        seen: NDArray[np.int64] = np.cumsum(sizes, axis=1)[np.arange(len(depths)), depths - 1]
+    def seen(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many rows, wanted or not, are in the lists that `visits` names for each query: int64 (n,)."""
+        lists = self.visits(ends, begins).lists
+        seen: NDArray[np.int64] = np.where(lists < 0, 0, self.sizes[lists]).sum(axis=1)
         return seen
 
     def nearness(self, nprobe: int) -> NDArray[np.float64]:
@@ -95,13 +95,14 @@ class RankedLists:
 
         A list without any row wanted is passed over.
         """
-        places = np.arange(self.held.shape[1])
-        passed_over = self._passed_over()
+        last = int(ends.max(initial=1))
+        places, nearest = np.arange(last), self.nearest[:, :last]
+        passed_over = np.diff(self.held[:, :last], axis=1, prepend=0) == 0
         passed_over |= (places >= ends[:, None]) | (places < np.reshape(begins, (-1, 1)))
         # Those visited to the front: some families of FAISS prepare tables for each place, also where it holds none.
         width = max(int((~passed_over).sum(axis=1).max(initial=0)), 1)
         front = np.argsort(passed_over, axis=1, kind="stable")[:, :width]
-        visited = np.take_along_axis(np.where(passed_over, -1, self.nearest), front, axis=1)
+        visited = np.take_along_axis(np.where(passed_over, -1, nearest), front, axis=1)
         return Visits(self.queries, visited, np.take_along_axis(self.scores, np.maximum(visited, 0), axis=1))
 
     def late(self, rows: Rows, depths: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -111,16 +112,10 @@ class RankedLists:
             rows: int64 (n, c), found in the first lists; -1 for none.
             depths: int64 (n,), how many lists each query visited. Its first half are those that hold half the rows.
         """
-        half = self.depths(self.held_by(depths) / 2)
-        lines = np.arange(len(rows))[:, None]
-        is_late = np.empty(self.nearest.shape, dtype=np.bool_)
-        is_late[lines, self.nearest] = np.arange(self.nearest.shape[1]) >= half[:, None]
+        last = self.depths(self.held_by(depths) / 2) - 1  # of the first half
+        lines = np.arange(len(rows))
+        half = self.scores[lines, self.nearest[lines, last]]
         found = rows >= 0
-        count = found.sum(axis=1)
-        shares: NDArray[np.float64] = (is_late[lines, self.of_row[rows]] & found).sum(axis=1) / np.maximum(count, 1)
+        late = (self.scores[lines[:, None], self.of_row[rows]] < half[:, None]) & found
+        shares: NDArray[np.float64] = late.sum(axis=1) / np.maximum(found.sum(axis=1), 1)
         return shares
-
-    def _passed_over(self) -> NDArray[np.bool_]:
-        """The lists, in the order of `nearest`, that hold none of the rows wanted: bool (n, nlist)."""
-        none: NDArray[np.bool_] = np.diff(self.held, axis=1, prepend=0) == 0
-        return none

@@ -70,10 +70,16 @@ def vector_query(vector: ArrayLike) -> core_pb2.Query:
 
 def query_pairs(name: str, pairs: Sequence[tuple[Query, Query]]) -> list[search_service_pb2.QueryPair]:
     kept = listed(name, pairs)
+    made = []
     for position, pair in enumerate(kept):
-        if isinstance(pair, str) or not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
-            raise InvalidArgumentError(f"{name}[{position}] must be a pair, not {pair!r}")
-    return [search_service_pb2.QueryPair(left=query(left), right=query(right)) for left, right in kept]
+        try:
+            if isinstance(pair, str):
+                raise TypeError
+            left, right = pair
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(f"{name}[{position}] must be a pair, not {pair!r}") from error
+        made.append(search_service_pb2.QueryPair(left=query(left), right=query(right)))
+    return made
 
 
 def array(block: core_pb2.VectorBlock) -> NDArray[np.float32]:
@@ -106,9 +112,10 @@ def listed(name: str, values: Iterable[R]) -> Sequence[R]:
     if isinstance(values, Sequence):
         return values
     try:
-        return list(values)
+        one_by_one = iter(values)
     except TypeError as error:
         raise InvalidArgumentError(f"{name} must be a list, not {values!r}") from error
+    return list(one_by_one)
 
 
 def strings(name: str, values: Iterable[str]) -> core_pb2.StringList:
