@@ -35,7 +35,10 @@ def test_from_a_build_to_hits(vecinity: RunCommand, data_dir: Path) -> None:
 def test_errors_show_the_place(vecinity: RunCommand, data_dir: Path) -> None:
     search = ["search", "mine", "--id", "7", "--data-dir", data_dir, "--filter"]
     for text, message in (
-        ("year = 1", "vecinity: filter: line 1, column 6: '=' can't stand here; expected one of =="),
+        (
+            "year = 1",
+            "vecinity: filter: line 1, column 6: '=' can't stand here; did you mean '=='?; expected one of ==",
+        ),
         ("yaer == 1", "vecinity: --filter: there is no attribute 'yaer'; did you mean 'year'?"),
         ("not " * 1_000 + "year == 1", "nested too deep"),
     ):

@@ -181,7 +181,7 @@ def _unknown(name: str, names: list[str]) -> str:
     """What to say of an attribute that is not there."""
     fault = f"there is no attribute {name[:100]!r}"
     if not names:
-        return fault + ": the items of this version have none"
+        return fault + ": the items of this version have none (a build keeps those that --attributes names)"
     if near := NearSpellings(names)(name):
         return f"{fault}; did you mean {', '.join(map(repr, near))}?"
     shown = ", ".join(repr(known[:40]) for known in names[:10])

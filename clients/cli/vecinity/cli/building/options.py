@@ -50,8 +50,9 @@ Ids = Annotated[Path | None, typer.Option(help="Ids of a .npy file, one a line. 
 Attributes = Annotated[
     str | None,
     typer.Option(
-        help="Columns to keep with their types, as in 'year:int64,tags:string-list,when:timestamp'; also bool, "
-        "double, string. JSON Lines and Parquet tell the types themselves."
+        help="Columns to keep, of CSV with their types, as in 'year:int64,tags:string-list,when:timestamp'; also bool, "
+        "double, string. Entries of a string list are separated by ';'. JSON Lines and Parquet tell the types "
+        "themselves. [default: none are kept]"
     ),
 ]
 AttributesFile = Annotated[

@@ -123,13 +123,17 @@ def parse_filter(text: str) -> core_pb2.Filter:
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"
         position = len(text.rstrip()) if at_end else int(error.token.start_pos or 0)
-        fault = "the filter ends too early" if at_end else f"{_cut(str(error.token))} can't stand here"
+        fault = (
+            "the filter ends too early"
+            if at_end
+            else f"{_cut(str(error.token))} can't stand here{_meant(text, position)}"
+        )
         raise FilterSyntaxError(text, position, fault, _names(error.accepts or error.expected)) from None
     except UnexpectedCharacters as error:
         position = int(error.pos_in_stream or 0)
         if text[position] in "\"'`":
             raise FilterSyntaxError(text, position, "the quote is not closed") from None
-        fault = f"{_cut(text[position:])} can't stand here"
+        fault = f"{_cut(text[position:])} can't stand here{_meant(text, position)}"
         raise FilterSyntaxError(text, position, fault, _names(error.allowed or ())) from None
     except UnexpectedInput as error:
         raise FilterSyntaxError(text, error.pos_in_stream or 0, "can't be read") from None
@@ -138,6 +142,24 @@ def parse_filter(text: str) -> core_pb2.Filter:
     message: core_pb2.Filter = tree.message()
     check_size(message)
     return message
+
+
+_OF_OTHERS = {"=": "==", "<>": "!=", "&&": "and", "||": "or", "!": "not", "(": "["}
+"""What other languages write, and this one."""
+
+
+def _meant(text: str, position: int) -> str:
+    """A hint, where somebody writes SQL or C."""
+    rest, before = text[position:], text[:position].split()
+    if text[max(position - 1, 0) : position + 1] == "<>":
+        return "; did you mean '!='?"
+    word = re.match(r"\w+", rest)
+    if word and word[0] != word[0].lower() and word[0].lower() in ("and", "or", "not", "in", "contains", "exists"):
+        return f"; did you mean {word[0].lower()!r}?"
+    for theirs, ours in _OF_OTHERS.items():
+        if rest.startswith(theirs) and not rest.startswith("==") and (theirs != "(" or before[-1:] == ["in"]):
+            return f"; did you mean {ours!r}?"
+    return ""
 
 
 class _Fault(Exception):
