@@ -244,8 +244,8 @@ def test_lists_say_what_was_seen_and_what_came_late() -> None:
     assert ranked.depths(np.array([11, 31])).tolist() == [4, 2]
     assert ranked.depths(1e9).tolist() == [5, 4] and ranked.depths(1, 3).tolist() == [3, 3]
     assert ranked.held_by(np.array([4, 2])).tolist() == [30, 50]
-    assert ranked.seen(np.array([0, 0]), np.array([4, 2])).tolist() == [60, 90]
-    assert ranked.seen(np.array([2, 1]), np.array([5, 4])).tolist() == [90, 60]
+    assert ranked.seen(ranked.visits(np.array([4, 2]))).tolist() == [60, 90]
+    assert ranked.seen(ranked.visits(np.array([5, 4]), np.array([2, 1]))).tolist() == [90, 60]
     np.testing.assert_allclose(ranked.nearness(2), [10 / 30, 50 / 90])
     visits = ranked.visits(np.array([5, 4]), np.array([2, 1]))
     assert visits.lists.tolist() == [[3, 4], [3, 1]]

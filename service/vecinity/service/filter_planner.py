@@ -20,9 +20,8 @@ _COPIED_US_PER_NUMBER = {True: 9e-4, False: 7e-4}
 """Many queries are compared with rows copied once for all of them; under Euclidean distance not through BLAS."""
 
 _LISTS_FACTOR = 1.8
-"""Through a filter that lets the share s pass, a search of inverted lists costs this times s^(-1/4) as much. In
-batches it is a tenth above the mean of where matches may lie at .1, and the mean at .5; far from a query they cost half
-as much again."""
+"""Through a filter that lets the share s pass, a search of inverted lists costs this times s^(-1/4) as much, in batches
+and where queries are not far from what passes. Those cost two to five times that, which is not known before."""
 
 _LONE_FACTOR = 0.6
 """n queries at a time cost 1 + this / sqrt(n) of what the calibration measured, in large batches."""

@@ -19,12 +19,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vecinity.indexer.ann.effort import Effort
 from vecinity.indexer.ann.index import Index
 from vecinity.indexer.ann.lists import Lists
-from vecinity.indexer.ann.ranked_lists import RankedLists
 from vecinity.indexer.ann.scores import Rows, best
 from vecinity.indexer.ann.selection import RowSet
 from vecinity.indexer.ann.spec import Family
@@ -111,7 +109,9 @@ class FilteredLists:
                 within=self._within,
             )
         else:
-            scores, rows = self._visit(ranked, queries, k, watched, effort, 0, ends)
+            scores, rows = self._index.search_visits(
+                queries, watched, effort, ranked.visits(ends), self._within, left_out=watched - k
+            )
         far = ranked.nearness(effort.nprobe) < _FAR * count / size
         may_be_late = np.where(far, (1 - recall) / 2 + _LATE_IF_FAR, 1 - recall + _LATE)
         late = ranked.late(rows, ends)
@@ -119,10 +119,13 @@ class FilteredLists:
         while len(left):
             begins, going = ends[left], ranked.of(left)
             ends[left] = going.depths(2 * going.held_by(begins))
-            if count * _compared_per_code(len(left)) < float(going.seen(begins, ends[left]).mean()):
+            visits = going.visits(ends[left], begins)
+            if count * _compared_per_code(len(left)) < float(going.seen(visits).mean()):
                 scores[left, :k], rows[left, :k] = search_exactly(queries[left], k)
                 break
-            new_scores, new = self._visit(going, queries[left], k, watched, effort, begins, ends[left])
+            new_scores, new = self._index.search_visits(
+                queries[left], watched, effort, visits, self._within, left_out=watched - k
+            )
             if len(queries) == 1:  # where FAISS ranked the lists itself, perhaps two that are as near otherwise
                 again = np.isin(new, rows)
                 new_scores[again], new[again] = -np.inf, -1
@@ -132,19 +135,6 @@ class FilteredLists:
             late = came / np.maximum((merged >= 0).sum(axis=1), 1)
             left = left[(late > may_be_late[left]) & (going.held_by(ends[left]) < count)]
         return scores[:, :k], rows[:, :k]
-
-    def _visit(
-        self,
-        ranked: RankedLists,
-        queries: Vectors,
-        k: int,
-        watched: int,
-        effort: Effort,
-        begins: NDArray[np.int64] | int,
-        ends: NDArray[np.int64],
-    ) -> tuple[Vectors, Rows]:
-        visits = ranked.visits(ends, begins)
-        return self._index.search_visits(queries, watched, effort, visits, self._within, left_out=watched - k)
 
 
 def _compared_per_code(queries: int) -> float:

@@ -78,10 +78,9 @@ class RankedLists:
         held: NDArray[np.int64] = self.held[np.arange(len(depths)), depths - 1]
         return held
 
-    def seen(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many rows, wanted or not, are in the lists that `visits` names for each query: int64 (n,)."""
-        lists = self.visits(ends, begins).lists
-        seen: NDArray[np.int64] = np.where(lists < 0, 0, self.sizes[lists]).sum(axis=1)
+    def seen(self, visits: Visits) -> NDArray[np.int64]:
+        """How many rows, wanted or not, are in the lists that each query visits: int64 (n,)."""
+        seen: NDArray[np.int64] = np.where(visits.lists < 0, 0, self.sizes[visits.lists]).sum(axis=1)
         return seen
 
     def nearness(self, nprobe: int) -> NDArray[np.float64]:

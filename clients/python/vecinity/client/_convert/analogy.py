@@ -52,6 +52,7 @@ def batch_solve_analogies_request(
             ) from error
         before = len(terms)
         for sign, name, side in ((1.0, "positive", positive), (-1.0, "negative", negative)):
+            # Most sides are lists; of thousands, none is given a name in vain.
             for term in side if type(side) is list else listed(f"analogies[{number}], {name},", side):
                 if not isinstance(term, Term):
                     terms.append(term)
